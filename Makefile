@@ -1,0 +1,59 @@
+# What a person types: `make demo`, `make test`, `make ui`, `make bench`.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# reclist pins libraries of 2023; it runs with today's, which is why it comes without its pins.
+RECLIST := reclist==2.1.0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint ui bench clean
+
+help: ## Show the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/installed ## Land the real sample, build its latest week, print the board
+	@$(BIN)/hm land complete-journey
+	@$(BIN)/hm build
+
+test: $(VENV)/installed-test ## Lint, type-check and run the whole test suite
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test ## Lint Python and SQL, check types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt
+
+ui: $(VENV)/installed ## Open Dagster's UI on http://127.0.0.1:3000
+	@DAGSTER_HOME="$$($(BIN)/hm dagster-home)" PATH="$(CURDIR)/$(BIN):$$PATH" \
+		$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+
+bench: $(VENV)/installed-test ## Run the benchmarks; prints a table and writes JSON
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the virtual environment and caches; data/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "$(PYTHON) is needed; name another one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# torch first: asked for as part of the rest, pip may take a build with several GB of CUDA packages.
+$(VENV)/torch: constraints.txt | $(VENV)/bin/python
+	@echo "Installing torch ..."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	@touch $@
+
+$(VENV)/installed: $(VENV)/torch pyproject.toml constraints.txt
+	@echo "Installing hm_platform ..."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[sample]'
+	$(BIN)/python -m pip install --quiet --no-deps $(RECLIST)
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	@echo "Installing test extras ..."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@

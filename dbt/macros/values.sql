@@ -1,0 +1,14 @@
+{#- Text without surrounding blanks; NULL where nothing is left, so that "unknown" has one form. -#}
+{% macro text_or_null(column) -%}
+    nullif(trim({{ column }}, e' \t\r\n'), '')
+{%- endmacro %}
+
+{#- A flag that its source writes as 1, and otherwise as 0 or not at all. -#}
+{% macro flag(column) -%}
+    coalesce({{ column }} = 1, false)
+{%- endmacro %}
+
+{#- A sum of amounts that is the same in any order of the rows, which a sum of doubles is not. -#}
+{% macro exact_sum(amount) -%}
+    sum({{ amount }}::decimal(38, 18))::double
+{%- endmacro %}

@@ -1,0 +1,35 @@
+{#-
+    The weeks that one dbt invocation builds, given by
+        --event-time-start <first day of the first week> --event-time-end <day after the last week>
+    dbt reads these flags itself for microbatch models only, of which this project has none. They
+    come as flags because changed --vars make dbt parse the whole project again. Without them, all
+    weeks are built.
+-#}
+
+{#- {'start': date, 'end': date}, the end excluded; none when all weeks are to be built. -#}
+{% macro week_range() -%}
+    {%- set start = invocation_args_dict.get('event_time_start') -%}
+    {%- set end = invocation_args_dict.get('event_time_end') -%}
+    {#- Unit tests bring rows of their own and are about all of them. -#}
+    {%- if not execute or not start or model.resource_type == 'unit_test' -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set origin = modules.datetime.datetime.fromisoformat(first_week()) -%}
+    {%- if (start - origin).total_seconds() % 604800 or (end - origin).total_seconds() % 604800 -%}
+        {%- do exceptions.raise_compiler_error(
+            "from " ~ start ~ " to " ~ end ~ " is not made of whole weeks: weeks start every 7 days"
+            ~ " from " ~ first_week()
+        ) -%}
+    {%- endif -%}
+    {{ return({'start': start.date(), 'end': end.date()}) }}
+{%- endmacro %}
+
+{#- A condition: this date or week column lies in the weeks to build. -#}
+{% macro weeks_filter(column) -%}
+    {%- set weeks = week_range() -%}
+    {%- if weeks is none -%}
+        true
+    {%- else -%}
+        {{ column }} >= date '{{ weeks.start }}' and {{ column }} < date '{{ weeks.end }}'
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,156 @@
+"""The ``datasets`` assets: a week's integer indices and its three splits by time.
+
+The work is done by ``hm_platform.datasets``; which days a split holds is the plan's business.
+"""
+
+import pyarrow as pa
+from dagster import (
+    AssetDep,
+    AssetExecutionContext,
+    AssetIn,
+    AssetsDefinition,
+    DataVersion,
+    Output,
+    TimeWindowPartitionMapping,
+    asset,
+)
+
+from hm_platform.assets.metadata import OWNERS, declared
+from hm_platform.assets.partitions import (
+    CALENDAR,
+    SETTINGS,
+    week,
+    weekly,
+    weeks_before,
+    whole_history,
+)
+from hm_platform.datasets import splits
+from hm_platform.resources import PlanResource
+
+COMMON = {
+    "partitions_def": weekly,
+    "group_name": "datasets",
+    "owners": OWNERS,
+    "kinds": {"arrow", "duckdb"},
+}
+
+
+@asset(
+    key=["datasets", "article_index"],
+    ins={
+        "weekly_sales": AssetIn(
+            ["marts", "weekly_article_sales"],
+            metadata={"columns": ["week", "article_id"]},
+            partition_mapping=whole_history,
+        ),
+        "catalogue": AssetIn(["staging", "stg_articles"], metadata={"columns": ["article_id"]}),
+    },
+    metadata={"partition_expr": "week", **declared("datasets.article_index")},
+    **COMMON,
+)
+def article_index(
+    context: AssetExecutionContext,
+    plan: PlanResource,
+    weekly_sales: pa.RecordBatchReader,
+    catalogue: pa.RecordBatchReader,
+) -> pa.Table:
+    """Every article known by the end of the week, numbered; those sold in training come first.
+
+    The number is the row in feature tables and in the model's arrays, and below the count of
+    training articles also the row of the id embedding.
+    """
+    return splits.article_index(plan.for_week(week(context), CALENDAR), weekly_sales, catalogue)
+
+
+@asset(
+    key=["datasets", "customer_index"],
+    ins={
+        "weekly_purchases": AssetIn(
+            ["marts", "weekly_customer_purchases"],
+            metadata={"columns": ["week", "customer_id"]},
+            partition_mapping=whole_history,
+        ),
+        "customers": AssetIn(["staging", "stg_customers"], metadata={"columns": ["customer_id"]}),
+    },
+    metadata={"partition_expr": "week", **declared("datasets.customer_index")},
+    **COMMON,
+)
+def customer_index(
+    context: AssetExecutionContext,
+    plan: PlanResource,
+    weekly_purchases: pa.RecordBatchReader,
+    customers: pa.RecordBatchReader,
+) -> pa.Table:
+    """Every customer known by the end of the week, numbered; those who bought in training first."""
+    return splits.customer_index(
+        plan.for_week(week(context), CALENDAR), weekly_purchases, customers
+    )
+
+
+def _split(name: str, mapping: TimeWindowPartitionMapping, description: str) -> AssetsDefinition:
+    @asset(
+        key=["datasets", name],
+        description=description,
+        ins={
+            "purchases": AssetIn(
+                ["marts", "joined_transactions"],
+                metadata={
+                    "columns": [
+                        "t_dat", "customer_id", "article_id", "price", "sales_channel_id",
+                    ]
+                },
+                partition_mapping=mapping,
+            ),
+            "articles": AssetIn(["datasets", "article_index"]),
+            "customers": AssetIn(["datasets", "customer_index"]),
+        },
+        # The record that all these weeks are loaded whole.
+        deps=[AssetDep(["marts", "loaded_weeks"], partition_mapping=mapping)],
+        metadata={"partition_expr": "week", **declared(f"datasets.{name}")},
+        **COMMON,
+    )  # fmt: skip
+    def split(
+        context: AssetExecutionContext,
+        plan: PlanResource,
+        purchases: pa.RecordBatchReader,
+        articles: pa.Table,
+        customers: pa.Table,
+    ) -> Output[pa.RecordBatchReader]:
+        bounds = plan.for_week(week(context), CALENDAR)
+        made = splits.build_split(name, bounds, purchases, articles, customers)
+        first_day, day_after = bounds.bounds[name]
+        return Output(
+            made.rows,
+            data_version=DataVersion(made.fingerprint),
+            metadata={
+                "fingerprint": made.fingerprint,
+                "purchases": made.count,
+                "first_day": str(first_day),
+                "day_after": str(day_after),
+            },
+        )
+
+    return split
+
+
+# An earlier training or validation end (see PlanResource) moves days between the splits, so each
+# may read any week that it could then hold.
+train = _split(
+    "train",
+    weeks_before(SETTINGS.train_weeks + 1, 2),
+    "The purchases that the model learns from: the weeks before the validation week.",
+)
+validation = _split(
+    "validation",
+    weeks_before(SETTINGS.train_weeks, 1),
+    "The purchases that decide when training stops and what is published: the week before the "
+    "test week.",
+)
+test = _split(
+    "test",
+    weeks_before(SETTINGS.train_weeks - 1, 0),
+    "The purchases that the report scores recommendations on, looked at for nothing else: the "
+    "week itself.",
+)
+
+ASSETS = [article_index, customer_index, train, validation, test]

@@ -1,0 +1,141 @@
+"""The ``models`` assets: the trained recommender of a week.
+
+Training is the work of ``hm_platform.modelling``; torch and Lightning are imported only when it
+begins.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+from dagster import AssetExecutionContext, AssetIn, Config, MetadataValue, Output, asset
+from pydantic import Field
+
+from hm_platform.assets.metadata import OWNERS
+from hm_platform.assets.partitions import week, weekly
+from hm_platform.modelling.parameters import TrainingParams
+from hm_platform.resources import PlanResource
+
+DEFAULTS = TrainingParams()
+
+INDICES = {
+    "article_index": AssetIn(["datasets", "article_index"]),
+    "customer_index": AssetIn(["datasets", "customer_index"]),
+}
+
+
+def feature_inputs(split: str) -> dict[str, AssetIn]:
+    """The feature tables as of the cut-off of one split."""
+    return {
+        f"{table}_features": AssetIn(["features", table], metadata={"filter": {"split": split}})
+        for table in ("articles", "customers", "purchase_histories", "copurchases")
+    }
+
+
+class TrainingConfig(Config):
+    """The parameters that people try; the others are in hm_platform/modelling/parameters.py."""
+
+    epochs: int = Field(default=DEFAULTS.epochs, description="Epochs at most.")
+    patience: int = Field(
+        default=DEFAULTS.patience, description="Epochs without a better validation MAP@12 to stop."
+    )
+    dimension: int = Field(default=DEFAULTS.dimension, description="Length of the towers' vectors.")
+    learning_rate: float = Field(default=DEFAULTS.learning_rate, description="Of the layers.")
+
+    def params(self) -> TrainingParams:
+        return TrainingParams(
+            epochs=self.epochs,
+            patience=self.patience,
+            dimension=self.dimension,
+            learning_rate=self.learning_rate,
+        )
+
+
+@asset(
+    key=["models", "recommender"],
+    ins={
+        "train": AssetIn(["datasets", "train"]),
+        "validation": AssetIn(["datasets", "validation"]),
+        "encoders": AssetIn(["features", "encoders"]),
+        **INDICES,
+        **feature_inputs("validation"),
+    },
+    partitions_def=weekly,
+    group_name="models",
+    owners=OWNERS,
+    kinds={"pytorch"},
+    io_manager_key="model_io_manager",
+)
+def recommender(
+    context: AssetExecutionContext,
+    config: TrainingConfig,
+    plan: PlanResource,
+    train: pa.Table,
+    validation: pa.Table,
+    encoders: pa.Table,
+    article_index: pa.Table,
+    customer_index: pa.Table,
+    articles_features: pa.Table,
+    customers_features: pa.Table,
+    purchase_histories_features: pa.RecordBatchReader,
+    copurchases_features: pa.RecordBatchReader,
+) -> Output[Path]:
+    """The two-tower retrieval model, trained on the training split.
+
+    Training stops when MAP@12 on the validation week stops rising. The folder holds the weights as
+    safetensors beside a readable manifest: parameters, code version, fingerprints of the data,
+    seed, and the validation scores of the model and of the baselines, by which it is decided what
+    is published.
+    """
+    from hm_platform.behaviour.plots import curves_markdown
+    from hm_platform.features.encoders import Encoders
+    from hm_platform.features.loading import load_snapshot
+    from hm_platform.modelling.model_store import read_curves
+    from hm_platform.modelling.pipeline import train_week
+
+    built = week(context)
+    snapshot = load_snapshot(
+        built,
+        "validation",
+        articles_features,
+        customers_features,
+        purchase_histories_features,
+        copurchases_features,
+        article_index,
+        customer_index,
+    )
+    # The IO manager takes the folder over.
+    folder = Path(tempfile.mkdtemp(prefix="hm-model-"), "model")
+    trained = train_week(
+        snapshot,
+        train,
+        validation,
+        Encoders.from_table(encoders),
+        config.params(),
+        plan.seed,
+        folder,
+        context.log.info,
+    )
+    return Output(
+        folder,
+        metadata={
+            "model_version": trained.version,
+            "published": trained.chosen,
+            "best_epoch": trained.best_epoch,
+            "fingerprints": dict(trained.data),
+            "validation": MetadataValue.md(_board(trained.validation)),
+            "curves": MetadataValue.md(curves_markdown(read_curves(folder))),
+        },
+    )
+
+
+def _board(validation: Mapping[str, Mapping[str, float]]) -> str:
+    metrics = ("map", "recall", "ndcg", "hit_rate", "coverage")
+    lines = ["| recommender | " + " | ".join(metrics) + " |", "|---|" + "---:|" * len(metrics)]
+    for name, values in sorted(validation.items(), key=lambda item: -item[1]["map"]):
+        lines.append(f"| {name} | " + " | ".join(f"{values[m]:.4f}" for m in metrics) + " |")
+    return "\n".join(lines)
+
+
+ASSETS = [recommender]

@@ -1,0 +1,55 @@
+"""The weekly partitions and how one week's assets reach into other weeks.
+
+What every partitioned asset shares and nothing else. The calendar is read from the settings when
+this module is imported, since Dagster wants partitions to be known with the assets.
+"""
+
+import warnings
+from datetime import date
+
+from dagster import (
+    AssetExecutionContext,
+    BackfillPolicy,
+    BetaWarning,
+    TimeWindowPartitionMapping,
+)
+
+from hm_platform.calendar import days_of
+from hm_platform.settings import load_settings
+
+SETTINGS = load_settings()
+CALENDAR = SETTINGS.calendar
+
+# Backfill policies, and mappings that reach further back than the first week, are in beta. The
+# graph's tests cover both, and nobody who runs it can do anything about the warnings.
+warnings.filterwarnings("ignore", category=BetaWarning)
+
+weekly = CALENDAR.partitions()
+
+one_run = BackfillPolicy.single_run()
+"""History is loaded as one run over a range of weeks: a run a week would pay start-up 105 times."""
+
+MOST_WEEKS = 5200
+"""A century: further back than any history reaches."""
+
+whole_history = TimeWindowPartitionMapping(
+    start_offset=-MOST_WEEKS, allow_nonexistent_upstream_partitions=True
+)
+"""All weeks up to and with the downstream week."""
+
+
+def weeks_before(first: int, last: int) -> TimeWindowPartitionMapping:
+    """The weeks from ``first`` weeks before the downstream week to ``last`` weeks before it."""
+    return TimeWindowPartitionMapping(
+        start_offset=-first, end_offset=-last, allow_nonexistent_upstream_partitions=True
+    )
+
+
+def days(context: AssetExecutionContext) -> tuple[date, date]:
+    """First day and first day after of the weeks that this run builds of the asset."""
+    return days_of(context.partition_time_window)
+
+
+def week(context: AssetExecutionContext) -> date:
+    """The one week that this run builds of the asset."""
+    return CALENDAR.parse(context.partition_key)

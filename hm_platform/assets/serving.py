@@ -1,0 +1,136 @@
+"""The ``serving`` assets: the published recommendations and the record of what was published."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+from dagster import (
+    AssetCheckResult,
+    AssetExecutionContext,
+    AssetIn,
+    MetadataValue,
+    Output,
+    asset,
+    asset_check,
+)
+
+from hm_platform.assets.metadata import OWNERS, declared
+from hm_platform.assets.models import INDICES, feature_inputs
+from hm_platform.assets.partitions import CALENDAR, week, weekly, whole_history
+from hm_platform.code_version import code_fingerprint
+from hm_platform.landed_weeks import build_fingerprint
+from hm_platform.resources import PlanResource
+
+COMMON = {"partitions_def": weekly, "group_name": "serving", "owners": OWNERS}
+
+
+@asset(
+    key=["serving", "recommendations"],
+    ins={
+        "recommender": AssetIn(["models", "recommender"]),
+        **INDICES,
+        **feature_inputs("serving"),
+    },
+    # Reported before it is published.
+    deps=[["evaluation", "behavioral_report"]],
+    kinds={"pytorch", "duckdb"},
+    metadata={"partition_expr": "week", **declared("serving.recommendations")},
+    **COMMON,
+)
+def recommendations(
+    context: AssetExecutionContext,
+    recommender: Path,
+    article_index: pa.Table,
+    customer_index: pa.Table,
+    articles_features: pa.Table,
+    customers_features: pa.Table,
+    purchase_histories_features: pa.RecordBatchReader,
+    copurchases_features: pa.RecordBatchReader,
+) -> Output[pa.RecordBatchReader]:
+    """For every customer the twelve articles to show in the week after this one.
+
+    From the recommender that was best on the validation week, applied to all history up to the end
+    of the week. A customer without history gets the best sellers of the segment. Each row says
+    where it came from.
+    """
+    from hm_platform.features.loading import load_snapshot
+    from hm_platform.modelling.pipeline import open_model
+    from hm_platform.serving.publish import publish
+
+    snapshot = load_snapshot(
+        week(context),
+        "serving",
+        articles_features,
+        customers_features,
+        purchase_histories_features,
+        copurchases_features,
+        article_index,
+        customer_index,
+    )
+    model = open_model(recommender)
+    chosen = model.manifest.chosen
+    context.log.info(f"recommending to {snapshot.n_customers:,} customers with {chosen}")
+    return Output(
+        publish(model.published(), snapshot, model.manifest.version),
+        metadata={
+            "recommender": chosen,
+            "model_version": model.manifest.version,
+            "customers": snapshot.n_customers,
+        },
+    )
+
+
+@asset(
+    key=["serving", "publications"],
+    ins={
+        "recommendations": AssetIn(
+            ["serving", "recommendations"], metadata={"columns": ["customer_id"]}
+        ),
+        "recommender": AssetIn(["models", "recommender"]),
+        "landed_files": AssetIn(["raw", "landed_files"]),
+    },
+    kinds={"duckdb"},
+    metadata={"partition_expr": "week", **declared("serving.publications")},
+    **COMMON,
+)
+def publications(
+    context: AssetExecutionContext,
+    plan: PlanResource,
+    recommendations: pa.RecordBatchReader,
+    recommender: Path,
+    landed_files: pa.Table,
+) -> pa.Table:
+    """What is published for the week, and the fingerprint of what it was built from.
+
+    Written last, so a week that is listed here is built whole; `hm build` builds the weeks whose
+    data, settings or code have changed since.
+    """
+    import duckdb
+
+    from hm_platform.modelling.model_store import read_manifest
+
+    built = week(context)
+    with duckdb.connect() as db:
+        db.register("recommendations", recommendations)
+        counts = db.execute(
+            "SELECT count(*), count(DISTINCT customer_id) FROM recommendations"
+        ).fetchone()
+    rows, customers = counts or (0, 0)
+    manifest = read_manifest(recommender)
+    return pa.table(
+        {
+            "week": pa.array([built], pa.date32()),
+            "model_version": [manifest.version],
+            "recommender": [manifest.chosen],
+            "customers": pa.array([customers], pa.int64()),
+            "recommendations": pa.array([rows], pa.int64()),
+            "fingerprint": [
+                build_fingerprint(
+                    landed_files, built, CALENDAR, code_fingerprint(), plan.parameters()
+                )
+            ],
+        }
+    )
+
+
+ASSETS = [recommendations, publications]

@@ -1,0 +1,164 @@
+"""The numbers of the report, each computed over all test customers at once.
+
+Every function takes the inputs and returns plain numbers in dicts and lists that JSON can hold,
+so that RecList, the page and the tables show the same ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hm_platform.behaviour.inputs import Evaluated, ReportInputs
+from hm_platform.behaviour.membership import contains
+from hm_platform.behaviour.slices import Slice
+
+Numbers: TypeAlias = dict[str, float | int]
+
+HEAD_SHARE = 0.01
+"""The head of the catalogue: this share of the articles that can be recommended."""
+
+
+def accuracy(inputs: ReportInputs) -> dict[str, Numbers]:
+    """Recommender -> the means of its per-customer metrics, by the names of the board."""
+    return {
+        r.name: {f"{name}@{inputs.k}": mean for name, mean in r.metrics.means().items()}
+        for r in inputs.recommenders
+    }
+
+
+def coverage(inputs: ReportInputs) -> dict[str, Numbers]:
+    """Recommender -> its ``coverage`` and how many ``distinct_articles`` its lists hold."""
+    return {
+        r.name: {
+            "coverage": float(r.coverage),
+            "distinct_articles": len(np.unique(r.articles[r.articles >= 0])),
+        }
+        for r in inputs.recommenders
+    }
+
+
+def popular_head(inputs: ReportInputs) -> NDArray[np.bool_]:
+    """The articles that sold most in the four weeks before the cut-off; shape (articles,).
+
+    As many as HEAD_SHARE of those that can be recommended, rounded up; equal sales go to the lower
+    index.
+    """
+    sold = np.where(
+        inputs.recommendable(), inputs.snapshot.articles["purchases_last_4_weeks"], -1
+    ).astype(np.int64)
+    size = int(np.ceil(HEAD_SHARE * np.count_nonzero(sold >= 0)))
+    head = np.zeros(len(sold), dtype=bool)
+    head[np.argsort(-sold, kind="stable")[:size]] = True
+    return head
+
+
+def popularity(inputs: ReportInputs) -> dict[str, Numbers]:
+    """How much falls on the most popular articles.
+
+    Recommender -> ``head_share``, the share of its recommendations in :func:`popular_head`.
+    ``purchases`` -> the same for what test customers bought, the measure to hold it against.
+    """
+    head = popular_head(inputs)
+    shares = {r.name: {"head_share": _mean(head[_served(r)])} for r in inputs.recommenders}
+    return {**shares, "purchases": {"head_share": _mean(head[inputs.bought.articles])}}
+
+
+def repeats(inputs: ReportInputs) -> dict[str, Numbers]:
+    """Articles that the customer had bought before, against articles new to the customer.
+
+    Recommender -> ``repeat_share`` of its recommendations, ``repeat_hits`` and ``discovery_hits``
+    (recommendations that were bought in the test week). ``purchases`` -> ``repeat_share`` of the
+    pairs of customer and article bought in the test week.
+    """
+    result: dict[str, Numbers] = {}
+    for r in inputs.recommenders:
+        known, hit = known_before(inputs, r.articles), bought_after(inputs, r.articles)
+        result[r.name] = {
+            "repeat_share": _mean(known[r.articles >= 0]),
+            "repeat_hits": int(np.count_nonzero(hit & known)),
+            "discovery_hits": int(np.count_nonzero(hit & ~known)),
+        }
+    buyers = np.repeat(inputs.customers, np.diff(inputs.bought.offsets))
+    history = inputs.snapshot.histories
+    known = contains(
+        history.offsets,
+        history.articles,
+        buyers,
+        inputs.bought.articles[:, None],
+        inputs.n_articles,
+    )
+    result["purchases"] = {"repeat_share": _mean(known)}
+    return result
+
+
+def by_group(inputs: ReportInputs, groups: Slice) -> list[dict[str, Any]]:
+    """MAP@k in each group that somebody is in.
+
+    One dict a group: ``group`` (its label), ``customers`` and ``recommenders`` (name -> MAP@k).
+    """
+    customers = np.bincount(groups.codes, minlength=len(groups.labels))
+    sums = {
+        r.name: np.bincount(groups.codes, weights=r.metrics.map, minlength=len(groups.labels))
+        for r in inputs.recommenders
+    }
+    return [
+        {
+            "group": label,
+            "customers": int(customers[g]),
+            "recommenders": {name: float(total[g] / customers[g]) for name, total in sums.items()},
+        }
+        for g, label in enumerate(groups.labels)
+        if customers[g]
+    ]
+
+
+def faults(inputs: ReportInputs) -> dict[str, Numbers]:
+    """Recommender -> what must be zero.
+
+    ``customers_short_served`` have fewer articles than there are to recommend, up to k;
+    ``customers_with_duplicates`` have an article twice; ``not_sellable`` recommendations were never
+    sold before the cut-off; ``customers_misscored`` have a hit metric that their list contradicts.
+    """
+    recommendable = inputs.recommendable()
+    full = min(inputs.k, int(np.count_nonzero(recommendable)))
+    result: dict[str, Numbers] = {}
+    for r in inputs.recommenders:
+        ordered = np.sort(r.articles, axis=1)
+        twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+        hit = bought_after(inputs, r.articles).any(axis=1)
+        result[r.name] = {
+            "customers_short_served": _count((r.articles >= 0).sum(axis=1) < full),
+            "customers_with_duplicates": _count(twice.any(axis=1)),
+            "not_sellable": _count(~recommendable[_served(r)]),
+            "customers_misscored": _count(hit != (r.metrics.hit_rate > 0)),
+        }
+    return result
+
+
+def known_before(inputs: ReportInputs, lists: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which recommendations the customer had bought before the cut-off; shape (n, k)."""
+    history = inputs.snapshot.histories
+    return contains(history.offsets, history.articles, inputs.customers, lists, inputs.n_articles)
+
+
+def bought_after(inputs: ReportInputs, lists: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which recommendations the customer bought in the test week; shape (n, k)."""
+    bought = inputs.bought
+    return contains(bought.offsets, bought.articles, np.arange(inputs.n), lists, inputs.n_articles)
+
+
+def _served(recommender: Evaluated) -> NDArray[np.int32]:
+    """All articles of all lists, in one row."""
+    return recommender.articles[recommender.articles >= 0]
+
+
+def _mean(values: NDArray) -> float:
+    """The mean; 0 of nothing."""
+    return float(np.mean(values, dtype=np.float64)) if values.size else 0.0
+
+
+def _count(flags: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(flags))

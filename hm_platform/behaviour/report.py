@@ -1,0 +1,126 @@
+"""The behavioural report as one self-contained HTML page.
+
+The page needs no network and no script, and the same inputs give the same bytes. Text and markup
+are in ``templates``; this module turns numbers into what the template shows.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from hm_platform.behaviour import plots, tables, wording
+from hm_platform.behaviour.charts import Chart
+from hm_platform.behaviour.examples import Example, examples
+from hm_platform.behaviour.inputs import ReportInputs
+from hm_platform.behaviour.reclist_tests import BehavioralResults
+
+
+def render_html(inputs: ReportInputs, results: BehavioralResults) -> str:
+    """The report of one week as an HTML document.
+
+    Raises BehaviourError when ``results`` lacks a test that the page shows.
+    """
+    environment = Environment(
+        loader=PackageLoader("hm_platform.behaviour"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html.j2").render(_view(inputs, results))
+
+
+def _view(inputs: ReportInputs, results: BehavioralResults) -> tables.View:
+    accuracy = results["accuracy"].result
+    css = resources.files("hm_platform.behaviour").joinpath("templates/report.css")
+    map_label = wording.metric_label(f"map@{inputs.k}")
+    groups = results["activity"].result
+    return {
+        "css": Markup(css.read_text("utf-8")),  # noqa: S704 -- our own file
+        "week": inputs.week.isoformat(),
+        "week_words": wording.week(inputs.week),
+        "dataset": inputs.dataset,
+        "headline": wording.headline(inputs, accuracy),
+        "published_reason": inputs.published_reason,
+        "published": wording.label(inputs.published),
+        "customers": wording.plural(inputs.n, "customer"),
+        "map_label": map_label,
+        "told": {test.name: test.description for test in results.tests},
+        "board": tables.board(inputs, results),
+        "activity": tables.activity(inputs, groups),
+        "hits": tables.hits(inputs, results["repeats"].result),
+        "breadth": tables.breadth(inputs, results),
+        "sanity": tables.sanity(inputs, results["sanity"].result),
+        "faults": _fault_sentence(results["sanity"].result),
+        "examples": [_example(e) for e in examples(inputs)],
+        "epochs": tables.epochs(inputs),
+        "volumes": tables.volumes(inputs),
+        "facts": [*inputs.versions.items(), *inputs.fingerprints.items()],
+        "feature_graph": _data_uri(inputs.feature_graph_svg),
+        "charts": {
+            "board": _chart(plots.board_chart(inputs)),
+            "activity": _chart(plots.activity_chart(inputs, groups)),
+            "repeats": _chart(plots.repeats_chart(inputs, results["repeats"].result)),
+            "curves": [_chart(chart) for chart in plots.curve_charts(inputs.epochs)],
+        },
+        "definitions": _definitions(inputs),
+    }
+
+
+def _chart(chart: Chart) -> tables.View:
+    return {
+        "title": chart.title,
+        "legend": chart.legend,
+        "svg": Markup(chart.inline()),  # noqa: S704 -- charts escape what comes from data
+    }
+
+
+def _fault_sentence(faults: Mapping[str, Mapping[str, int]]) -> str:
+    found = [
+        f"{wording.label(name)}: {text} ({wording.count(counts[fault])})"
+        for name, counts in faults.items()
+        for fault, text in tables.FAULTS.items()
+        if counts[fault]
+    ]
+    return "; ".join(found) + "." if found else ""
+
+
+def _example(example: Example) -> tables.View:
+    def ago(days: int | None) -> str:
+        return "" if days is None else "the day before" if days == 1 else f"{days} days before"
+
+    listed = {a.article_id for a in example.recommended}
+    return {
+        "why": example.why,
+        "customer_id": example.customer_id,
+        "past": wording.plural(example.past_purchases, "purchase"),
+        "score": wording.score(example.average_precision),
+        "recent": [{**vars(a), "ago": ago(a.days_ago)} for a in example.recent],
+        "recommended": [vars(a) for a in example.recommended],
+        "bought": [{**vars(a), "known": a.article_id in listed} for a in example.bought],
+        "more_bought": example.more_bought,
+    }
+
+
+def _data_uri(svg: str | None) -> str | None:
+    """An SVG document as an image: its scripts do not run and its names do not meet the page's."""
+    if not svg:
+        return None
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _definitions(inputs: ReportInputs) -> str:
+    k = inputs.k
+    return (
+        f"All metrics look at the first {k} articles of a list. MAP@{k}: mean average precision, "
+        f"as in the H&M competition. Recall@{k}: share of a customer's articles that were listed. "
+        f"NDCG@{k}: hits discounted by the logarithm of their rank, against the best order. "
+        f"Hit rate@{k}: share of customers with at least one hit. MRR@{k}: one over the rank of "
+        "the first hit. Coverage: share of the articles that could be recommended that are in at "
+        "least one list."
+    )

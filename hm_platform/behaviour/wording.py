@@ -1,0 +1,110 @@
+"""How numbers, days and names read in the report, and the sentences made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from hm_platform.behaviour.inputs import ReportInputs
+
+# Not strftime's: month names must not depend on the machine's locale.
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def count(value: float) -> str:
+    """2101 -> ``2,101``."""
+    return f"{value:,.0f}"
+
+
+def score(value: float) -> str:
+    """A metric: four decimals, more when they would all be zero."""
+    return f"{value:.4f}" if value == 0 or abs(value) >= 0.00005 else f"{value:.1e}"
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1: whole percents, one decimal within ten of either end."""
+    value = 100 * share
+    if 0 < value < 0.05:
+        return "<0.1%"
+    if 99.95 <= value < 100:
+        return ">99.9%"
+    ends = 0 < value < 9.95 or 90.05 < value < 100
+    return f"{value:.1f}%" if ends else f"{value:.0f}%"
+
+
+def label(recommender: str) -> str:
+    """A recommender's name for people: ``two_tower`` -> ``Two-tower``."""
+    name = recommender.replace("_", "-")
+    return name[:1].upper() + name[1:]
+
+
+def metric_label(metric: str) -> str:
+    """A metric's name for people: ``map@12`` -> ``MAP@12``, ``hit_rate@12`` -> ``Hit rate@12``."""
+    name, at, k = metric.partition("@")
+    if name in {"map", "ndcg", "mrr"}:
+        return name.upper() + at + k
+    return name.replace("_", " ").capitalize() + at + k
+
+
+def series_label(key: str) -> str:
+    """A training curve's name for people: ``val_map@12`` -> ``Validation MAP@12``."""
+    for prefix, split in (("train_", "Training "), ("val_", "Validation ")):
+        if key.startswith(prefix):
+            name = metric_label(key.removeprefix(prefix))
+            return split + (name if name[:2].isupper() else name.lower())
+    return metric_label(key)
+
+
+def day(value: date) -> str:
+    """``4 June 2017``."""
+    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+
+
+def week(first: date) -> str:
+    """A week's days: ``4–10 June 2017``, ``29 May – 4 June 2017``."""
+    last = first + timedelta(days=6)
+    if first.month == last.month:
+        return f"{first.day}–{day(last)}"
+    start = f"{first.day} {MONTHS[first.month - 1]}"
+    return f"{start} – {day(last)}" if first.year == last.year else f"{day(first)} – {day(last)}"
+
+
+def plural(number: float, one: str, many: str | None = None) -> str:
+    """``1 customer``, ``2,101 customers``."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def headline(inputs: ReportInputs, accuracy: Mapping[str, Mapping[str, float]]) -> str:
+    """Which recommender is published for which week, and how it compares."""
+    metric = f"map@{inputs.k}"
+    published = inputs.recommender(inputs.published)
+    mine = accuracy[published.name][metric]
+    opening = (
+        f"{label(published.name)} is published for {week(inputs.served_week)}. "
+        f"Over the {plural(inputs.n, 'customer')} who bought in the test week its "
+        f"{metric_label(metric)} is {score(mine)}"
+    )
+    rivals = [
+        r
+        for r in inputs.recommenders
+        if r is not published and (published.is_baseline or r.is_baseline)
+    ]
+    if not rivals:
+        return opening + "; there is no baseline to compare it with."
+    # The first of equals: max keeps the board's order.
+    best = max(rivals, key=lambda r: accuracy[r.name][metric])
+    theirs = accuracy[best.name][metric]
+    kind = "best baseline" if not published.is_baseline else "best of the others"
+    return f"{opening}, {_compared(mine, theirs)} the {kind}, {label(best.name)} ({score(theirs)})."
+
+
+def _compared(mine: float, theirs: float) -> str:
+    if score(mine) == score(theirs):
+        return "level with"
+    if theirs == 0:
+        return "above"
+    change = mine / theirs - 1
+    return f"{percent(abs(change))} {'above' if change > 0 else 'below'}"

@@ -1,0 +1,97 @@
+"""The board at the end of `hm build`: what is loaded, who scored what, and where everything is."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from rich.console import Console
+from rich.table import Table
+
+from hm_platform.calendar import WEEK
+from hm_platform.cli.reading import reading
+from hm_platform.settings import Settings
+
+METRICS = ("map@12", "recall@12", "ndcg@12", "hit_rate@12", "coverage")
+
+
+def print_board(settings: Settings, week: date) -> None:
+    """Print the board of a built week to standard output."""
+    with reading(settings) as db:
+        weeks, purchases, first, last = db.execute(
+            "SELECT count(*), sum(purchases), min(first_day), max(last_day) FROM marts.loaded_weeks"
+        ).fetchone() or (0, 0, None, None)
+        splits = [
+            (split, *(db.execute(
+                f"SELECT count(*), min(t_dat), max(t_dat) FROM datasets.{split} WHERE week = ?",
+                [week],
+            ).fetchone() or (0, None, None)))
+            for split in ("train", "validation", "test")
+        ]  # fmt: skip
+        scores = db.execute(
+            "SELECT recommender, metric, value, customers FROM evaluation.behavioral_report "
+            "WHERE week = ?",
+            [week],
+        ).fetchall()
+        published = db.execute(
+            "SELECT recommender, customers, recommendations, model_version "
+            "FROM serving.publications WHERE week = ?",
+            [week],
+        ).fetchone()
+        example = db.execute(
+            "SELECT customer_id FROM serving.recommendations WHERE week = ? "
+            "ORDER BY customer_id LIMIT 1",
+            [week],
+        ).fetchone()
+
+    console = Console(highlight=False)
+    console.print(f"\n[bold]Loaded[/]  {purchases:,} purchases in {weeks} weeks, {first} to {last}")
+    for split, rows, start, end in splits:
+        console.print(f"  {split:<11}{rows:>10,} purchases, {start} to {end}")
+
+    if scores:
+        console.print(_score_table(week, scores, published[0] if published else ""))
+    if published:
+        recommender, customers, rows, version = published
+        console.print(
+            f"[bold]Published[/]  {rows:,} recommendations for {customers:,} customers, to show in "
+            f"the week from {week + WEEK}\n"
+            f"  by {recommender}, best on the validation week; model {version}"
+        )
+    console.print(
+        f"\n[bold]Where things are[/]\n"
+        f"  report     {settings.reports / f'{week}.html'}\n"
+        f"  warehouse  {settings.warehouse}  (serving.recommendations)\n"
+        f"  models     {settings.models}\n"
+        f"\n[bold]Try next[/]\n"
+        f"  hm recommend {example[0] if example else 'CUSTOMER_ID'}\n"
+        f"  hm status\n"
+        f"  hm export recommendations --out recommendations.parquet\n"
+        f"  make ui",
+        soft_wrap=True,
+    )
+
+
+def _score_table(
+    week: date, scores: list[tuple[str, str, float, int]], published: str
+) -> Table:
+    customers = max(row[3] for row in scores)
+    table = Table(
+        title=f"Scores on the test week {week}, {customers:,} customers who bought",
+        title_justify="left",
+        caption="* published" if published else None,
+        caption_justify="left",
+    )
+    table.add_column("recommender")
+    values: dict[str, dict[str, float]] = {}
+    for recommender, metric, value, _ in scores:
+        values.setdefault(recommender, {})[metric] = value
+    shown = [metric for metric in METRICS if any(metric in v for v in values.values())]
+    for metric in shown:
+        table.add_column(metric, justify="right")
+    for recommender in sorted(values, key=lambda name: -values[name].get(METRICS[0], 0.0)):
+        mark = " *" if recommender == published else ""
+        table.add_row(
+            recommender + mark,
+            *(f"{values[recommender].get(metric, float('nan')):.4f}" for metric in shown),
+        )
+    return table

@@ -1,0 +1,160 @@
+"""The ``hm`` command: its sub-commands, and what becomes of an error.
+
+A sub-command reads its arguments, calls one function of the package, and prints. Whatever can go
+wrong in a way that its user can mend ends with one line on standard error and exit status 1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hm_platform import __version__
+from hm_platform.cli import land
+from hm_platform.errors import PlatformError
+from hm_platform.settings import load_settings
+
+app = typer.Typer(
+    name="hm",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="A shop's transactions in, tested and published product recommendations out, every week.",
+    epilog="Start with: [bold]hm land complete-journey[/], then [bold]hm build[/], then "
+    "[bold]hm status[/].",
+)
+export_app = typer.Typer(no_args_is_help=True, help="Write published tables to files.")
+app.add_typer(land.app, name="land")
+app.add_typer(export_app, name="export")
+
+
+def say(line: str) -> None:
+    """Progress and notes: on standard error, so that results can be piped."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"hm_platform {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog="Examples: [bold]hm build[/]; [bold]hm build --week 2017-12-25[/]", short_help="Build."
+)
+def build(
+    week: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM-DD",
+            help="The week, named by its first day. [default: the latest complete landed week]",
+        ),
+    ] = None,
+) -> None:
+    """Load what has landed and build a week: splits, features, model, report, recommendations.
+
+    Does only what is not done yet; running it again changes nothing. A build that was killed is
+    carried on by running it again.
+    """
+    from hm_platform.building import build as build_week
+    from hm_platform.cli.board import print_board
+
+    settings = load_settings()
+    built = build_week(settings, week, say)
+    say(f"{'built' if built.changed else 'checked'} in {built.seconds:.0f} s")
+    print_board(settings, built.week)
+
+
+@app.command(epilog="Example: [bold]hm status[/]")
+def status() -> None:
+    """Weeks landed, loaded, trained and published, and what is quarantined and why."""
+    from hm_platform.cli.status import print_status
+
+    print_status(load_settings())
+
+
+@app.command(
+    epilog="Examples: [bold]hm recommend 1228[/]; [bold]hm recommend 1228 -k 5 --week 2017-12-25[/]"
+)
+def recommend(
+    customer_id: Annotated[str, typer.Argument(help="The customer, as the landed files write it.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=12, help="How many.")] = 12,
+    week: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="The built week. [default: the latest published]"),
+    ] = None,
+) -> None:
+    """The published recommendations of a customer, with names and where each came from."""
+    from hm_platform.cli.recommend import print_recommendations
+
+    print_recommendations(load_settings(), customer_id, k, week)
+
+
+@export_app.command(
+    "recommendations",
+    epilog="Examples: [bold]hm export recommendations --out recommendations.parquet[/]; "
+    "[bold]hm export recommendations --format kaggle --out submission.csv[/]",
+)
+def export_recommendations(
+    out: Annotated[Path, typer.Option(help="The file to write: .parquet or .csv.")],
+    week: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="The built week. [default: the latest published]"),
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option's public name
+        str | None,
+        typer.Option(
+            metavar="parquet|csv|kaggle",
+            help="kaggle: the competition's submission file, a row a customer. "
+            "[default: by the file's ending]",
+        ),
+    ] = None,
+) -> None:
+    """Write a week's published recommendations to a file."""
+    from hm_platform.cli.export import export
+
+    rows = export(load_settings(), out, week, format)
+    say(f"wrote {rows:,} rows to {out}")
+
+
+@app.command("dagster-home")
+def dagster_home() -> None:
+    """Prepare Dagster's home under HM_HOME and print it: `export DAGSTER_HOME=$(hm dagster-home)`."""
+    from hm_platform.dagster_home import prepare_dagster_home
+
+    print(prepare_dagster_home(load_settings()))
+
+
+def run() -> None:
+    """The console script."""
+    try:
+        app()
+    except PlatformError as error:
+        _end(f"hm: {error}", 1)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing more can be written, at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _end(f"hm: {error}", 1)
+    except KeyboardInterrupt:
+        _end("hm: interrupted; run the same command again to carry on", 130)
+
+
+def _end(message: str, status: int) -> None:
+    say(message)
+    sys.exit(status)

@@ -1,0 +1,95 @@
+"""`hm status`: weeks landed, loaded, trained and published, and what is quarantined and why."""
+
+from __future__ import annotations
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from hm_platform.cli.reading import reading
+from hm_platform.settings import Settings
+from hm_platform.storage.warehouse import table_exists
+
+
+def print_status(settings: Settings) -> None:
+    """Print where the platform stands to standard output."""
+    console = Console(highlight=False)
+    zone = settings.landing_zone
+    dataset = zone.dataset()
+    console.print(f"[bold]Landing zone[/]  {zone.root}" + (f"  ({dataset.name})" if dataset else ""))
+    for name in ("articles", "customers", "transactions"):
+        files = zone.files(name)
+        size = sum(file.size for file in files) / 1e6
+        console.print(f"  {name:<13}{len(files):>6,} files  {size:>10,.1f} MB")
+    if not settings.warehouse.exists():
+        console.print("\nNothing is loaded yet: run `hm build`.")
+        return
+    with reading(settings) as db:
+        if table_exists(db, "raw", "landed_files"):
+            _print_files(console, db)
+        if table_exists(db, "raw", "quarantine"):
+            _print_quarantine(console, db)
+        _print_weeks(console, db)
+
+
+def _print_files(console: Console, db: duckdb.DuckDBPyConnection) -> None:
+    table = Table(title="Indexed files", title_justify="left")
+    for column in ("data set", "state", "files", "rows", "loaded", "quarantined"):
+        table.add_column(column, justify="left" if column in ("data set", "state") else "right")
+    for dataset, state, *counts in db.execute(
+        "SELECT dataset, state, count(*), sum(rows)::BIGINT, sum(rows_loaded)::BIGINT, "
+        "sum(rows_quarantined)::BIGINT FROM raw.landed_files GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        table.add_row(dataset, state, *(f"{count or 0:,}" for count in counts))
+    console.print(table)
+    for uri, state, reason in db.execute(
+        "SELECT uri, state, reason FROM raw.landed_files WHERE state <> 'loaded' "
+        "ORDER BY uri LIMIT 20"
+    ).fetchall():
+        console.print(f"  {state}: {uri}: {reason}", markup=False, soft_wrap=True)
+
+
+def _print_quarantine(console: Console, db: duckdb.DuckDBPyConnection) -> None:
+    rows = db.execute(
+        "SELECT reason, column_name, count(*), count(DISTINCT uri), min(uri) FROM raw.quarantine "
+        "GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT 20"
+    ).fetchall()
+    if not rows:
+        console.print("Quarantine: no row was refused")
+        return
+    table = Table(title="Quarantined rows (raw.quarantine)", title_justify="left")
+    for column in ("reason", "column", "rows", "files", "first file"):
+        table.add_column(column, justify="right" if column in ("rows", "files") else "left")
+    for reason, column, count, files, uri in rows:
+        table.add_row(reason, column or "", f"{count:,}", f"{files:,}", uri)
+    console.print(table)
+
+
+def _print_weeks(console: Console, db: duckdb.DuckDBPyConnection) -> None:
+    if not table_exists(db, "marts", "loaded_weeks"):
+        console.print("Weeks: none is loaded yet")
+        return
+    published = "NULL::DATE AS week, '' AS recommender, '' AS model_version WHERE false"
+    if table_exists(db, "serving", "publications"):
+        published = "week, recommender, model_version FROM serving.publications"
+    totals = db.execute(
+        "SELECT count(*), sum(purchases)::BIGINT, min(week), max(week) FROM marts.loaded_weeks"
+    ).fetchone()
+    rows = db.execute(
+        f"SELECT w.week, w.purchases, p.model_version, p.recommender "
+        f"FROM marts.loaded_weeks AS w LEFT JOIN (SELECT {published}) AS p USING (week) "
+        f"ORDER BY w.week DESC LIMIT 12"
+    ).fetchall()
+    if not totals or not totals[0]:
+        console.print("Weeks: none is loaded yet")
+        return
+    table = Table(
+        title=f"Loaded: {totals[1]:,} purchases in {totals[0]} weeks, {totals[2]} to {totals[3]}"
+        + (" (the last 12 shown)" if totals[0] > 12 else ""),
+        title_justify="left",
+    )
+    for column in ("week", "purchases", "trained model", "published by"):
+        table.add_column(column, justify="right" if column == "purchases" else "left")
+    for week, purchases, version, recommender in rows:
+        table.add_row(str(week), f"{purchases:,}", version or "-", recommender or "-")
+    console.print(table)

@@ -1,0 +1,80 @@
+"""Dagster's own storage, under ``HM_HOME``: made ready without hand work."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hm_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+CONFIG = """\
+# Dagster's settings for this home. Written once by hm; change it as you like.
+telemetry:
+  enabled: false
+# A run whose process died is marked as failed instead of running for ever.
+run_monitoring:
+  enabled: true
+# Old ticks are of no use to anyone.
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    purge_after_days:
+      skipped: 7
+      failure: 30
+      success: 30
+"""
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Dagster's home for these settings, with a ``dagster.yaml`` in it."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        unfinished = config.with_suffix(f".{os.getpid()}.tmp")
+        unfinished.write_text(CONFIG, encoding="utf-8")
+        unfinished.replace(config)
+    return home
+
+
+def dagster_instance(settings: Settings) -> DagsterInstance:
+    """Dagster's record of runs and assets, which the UI reads too."""
+    from dagster import DagsterInstance
+
+    return DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+
+
+OWNER = "hm_platform/process"
+"""Run tag: the process that executes the run."""
+
+
+def owner_tags() -> dict[str, str]:
+    """Tags that name this process as the one that executes a run."""
+    return {OWNER: f"{platform.node()}:{os.getpid()}"}
+
+
+def fail_dead_runs(instance: DagsterInstance) -> None:
+    """Mark the runs as failed whose process on this machine is gone: it was killed in the middle."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    going = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.NOT_STARTED]
+    for run in instance.get_runs(RunsFilter(statuses=going)):
+        host, _, pid = run.tags.get(OWNER, "").rpartition(":")
+        if host == platform.node() and not _alive(int(pid)):
+            instance.report_run_failed(run, f"process {pid} ended without finishing this run")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

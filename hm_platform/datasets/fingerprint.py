@@ -1,0 +1,70 @@
+"""A fingerprint of a table's content: equal rows in equal order, equal fingerprint.
+
+It does not depend on how the rows are cut into record batches, nor on what lies under nulls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def fingerprint(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> str:
+    """SHA-256, as 64 hex digits, over column names, types and values in row order.
+
+    Columns may hold booleans, integers, floats, dates, timestamps, strings and lists of these.
+    """
+    columns = [_ColumnHash(field) for field in schema]
+    for batch in batches:
+        for column, values in zip(columns, batch.columns, strict=True):
+            column.update(values)
+    whole = hashlib.sha256()
+    for column in columns:
+        whole.update(column.digest())
+    return whole.hexdigest()
+
+
+class _ColumnHash:
+    """Hashes of a column's validity, list or string lengths, and values, each as one stream."""
+
+    def __init__(self, field: pa.Field) -> None:
+        self._name = f"{field.name}\0{field.type}".encode()
+        self._validity = hashlib.sha256()
+        self._lengths = hashlib.sha256()
+        self._values = hashlib.sha256()
+
+    def update(self, values: pa.Array) -> None:
+        valid = values.is_valid()
+        self._validity.update(valid.to_numpy(zero_copy_only=False).astype(np.uint8))
+        values = values.filter(valid)
+        while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+            self._hash_lengths(pc.list_value_length(values))
+            values = values.flatten()
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            self._hash_lengths(pc.binary_length(values))
+            self._values.update(_text_bytes(values))
+        elif pa.types.is_boolean(values.type):
+            self._values.update(values.to_numpy(zero_copy_only=False).astype(np.uint8))
+        else:
+            self._values.update(np.ascontiguousarray(values.to_numpy(zero_copy_only=False)))
+
+    def _hash_lengths(self, lengths: pa.Array) -> None:
+        self._lengths.update(lengths.to_numpy(zero_copy_only=False).astype(np.int64))
+
+    def digest(self) -> bytes:
+        parts = (self._validity, self._lengths, self._values)
+        return hashlib.sha256(self._name + b"".join(p.digest() for p in parts)).digest()
+
+
+def _text_bytes(values: pa.Array) -> memoryview:
+    """The bytes of a string array without nulls, one text after the other."""
+    _, offsets, data = values.buffers()
+    if not len(values) or data is None:
+        return memoryview(b"")
+    width = np.int64 if pa.types.is_large_string(values.type) else np.int32
+    ends = np.frombuffer(offsets, dtype=width)
+    return memoryview(data)[ends[values.offset] : ends[values.offset + len(values)]]

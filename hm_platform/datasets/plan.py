@@ -1,0 +1,124 @@
+"""Which days each split of a week holds, and which customers.
+
+For week W the test split is W, the validation split is the week before, and the training split the
+weeks before that. The knobs of the tutorial that the project descends from remain: where training
+ends, where validation ends, and a seeded sample of the customers for quick iterations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from hm_platform.calendar import WEEK, Calendar
+from hm_platform.errors import PlatformError
+
+
+class DatasetError(PlatformError):
+    """A split that cannot be made: wrong bounds, or no purchases to make it from."""
+
+
+def plan_parameters(
+    train_weeks: int,
+    seed: int,
+    training_end: str | None = None,
+    validation_end: str | None = None,
+    customer_fraction: float = 1.0,
+) -> dict[str, object]:
+    """What a build depends on beside its data and code, by name."""
+    return {
+        "train_weeks": train_weeks,
+        "seed": seed,
+        "training_end": training_end,
+        "validation_end": validation_end,
+        "customer_fraction": customer_fraction,
+    }
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """The bounds of a week's splits; every ``*_end`` is the first day after.
+
+    train = [train_start, training_end), validation = [training_end, validation_end),
+    test = [validation_end, test_end). ``customer_fraction`` in (0, 1] keeps that share of the
+    customers, whole histories, the same ones for the same ``seed``.
+    """
+
+    week: date
+    train_start: date
+    training_end: date
+    validation_end: date
+    customer_fraction: float = 1.0
+    seed: int = 0
+
+    @classmethod
+    def for_week(
+        cls,
+        week: date,
+        calendar: Calendar,
+        train_weeks: int,
+        *,
+        training_end: str | None = None,
+        validation_end: str | None = None,
+        customer_fraction: float = 1.0,
+        seed: int = 0,
+    ) -> SplitPlan:
+        """The plan for ``week``; ends are weeks' names and default to W - 1 week and W.
+
+        However early the ends are put, training starts ``train_weeks`` weeks before the
+        validation week that is the default.
+
+        Raises DatasetError for bounds out of order or outside the weeks that W reads, and
+        CalendarError for ends that are no weeks.
+        """
+        train_start = max(week - WEEK * (train_weeks + 1), calendar.first_week)
+        plan = cls(
+            week=week,
+            train_start=train_start,
+            training_end=calendar.parse(training_end) if training_end else week - WEEK,
+            validation_end=calendar.parse(validation_end) if validation_end else week,
+            customer_fraction=customer_fraction,
+            seed=seed,
+        )
+        if not train_start < plan.training_end < plan.validation_end <= week:
+            raise DatasetError(
+                f"the splits of week {week} need {train_start} < training end "
+                f"({plan.training_end}) < validation end ({plan.validation_end}) <= {week}: "
+                f"build a later week, or move the ends"
+            )
+        if not 0 < customer_fraction <= 1:
+            raise DatasetError(f"customer_fraction must lie in (0, 1], not {customer_fraction}")
+        return plan
+
+    @property
+    def test_end(self) -> date:
+        return self.week + WEEK
+
+    @property
+    def bounds(self) -> Mapping[str, tuple[date, date]]:
+        """First day and first day after, by split."""
+        return {
+            "train": (self.train_start, self.training_end),
+            "validation": (self.training_end, self.validation_end),
+            "test": (self.validation_end, self.test_end),
+        }
+
+    @property
+    def cutoffs(self) -> Mapping[str, date]:
+        """The first day that features must not see, by the split they serve."""
+        return {
+            "validation": self.training_end,
+            "test": self.validation_end,
+            "serving": self.test_end,
+        }
+
+    def sampled(self, customer: str) -> str:
+        """A DuckDB condition: the customer with the id expression ``customer`` is in the sample."""
+        if self.customer_fraction == 1:
+            return "true"
+        parts = 1_000_000
+        return (
+            f"md5_number_lower({customer} || '/{self.seed}') % {parts} "
+            f"< {round(self.customer_fraction * parts)}"
+        )

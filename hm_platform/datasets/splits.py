@@ -1,0 +1,142 @@
+"""The splits of a week and its integer indices, from joined purchases and weekly aggregates.
+
+Plain functions from Arrow to Arrow; DuckDB in memory does the work, so nothing passes through
+Python rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from hm_platform.datasets.fingerprint import fingerprint
+from hm_platform.datasets.plan import DatasetError, SplitPlan
+from hm_platform.storage.warehouse import BATCH_ROWS, connection_settings, owned_stream
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split's rows, how many there are, and the fingerprint of their content."""
+
+    rows: pa.RecordBatchReader
+    count: int
+    fingerprint: str
+
+
+def article_index(
+    plan: SplitPlan, weekly_sales: pa.RecordBatchReader, catalogue: pa.RecordBatchReader
+) -> pa.Table:
+    """Every article known by the end of the week, numbered from 0.
+
+    Articles sold in the training weeks come first, in the order of their ids: ``in_training`` is
+    true for them. The others follow: sold outside those weeks, or only in the catalogue.
+
+    weekly_sales : week, article_id
+    catalogue : article_id
+    """
+    return _index(plan, "article", weekly_sales, catalogue, in_sample="true")
+
+
+def customer_index(
+    plan: SplitPlan, weekly_purchases: pa.RecordBatchReader, customers: pa.RecordBatchReader
+) -> pa.Table:
+    """Every customer known by the end of the week, numbered like the articles.
+
+    Customers outside the plan's sample are known, but not ``in_training``.
+
+    weekly_purchases : week, customer_id
+    customers : customer_id
+    """
+    return _index(
+        plan, "customer", weekly_purchases, customers, in_sample=plan.sampled("customer_id")
+    )
+
+
+def _index(
+    plan: SplitPlan,
+    entity: str,
+    weekly: pa.RecordBatchReader,
+    known: pa.RecordBatchReader,
+    in_sample: str,
+) -> pa.Table:
+    with duckdb.connect(config=connection_settings()) as db:
+        db.register("weekly", weekly)
+        db.register("known", known)
+        return db.execute(
+            f"""
+            WITH seen AS (
+                SELECT {entity}_id,
+                    week >= DATE '{plan.train_start}' AND week < DATE '{plan.training_end}'
+                        AND {in_sample} AS in_training
+                FROM weekly WHERE week < DATE '{plan.test_end}'
+                UNION ALL
+                SELECT {entity}_id, false FROM known
+            ),
+            entities AS (
+                SELECT {entity}_id, bool_or(in_training) AS in_training FROM seen GROUP BY ALL
+            )
+            SELECT DATE '{plan.week}' AS week,
+                (row_number() OVER (ORDER BY in_training DESC, {entity}_id) - 1)::INTEGER
+                    AS {entity}_index,
+                {entity}_id,
+                in_training
+            FROM entities ORDER BY {entity}_index
+            """
+        ).to_arrow_table()
+
+
+def build_split(
+    name: str,
+    plan: SplitPlan,
+    purchases: pa.RecordBatchReader,
+    articles: pa.Table,
+    customers: pa.Table,
+) -> Split:
+    """The purchases of one split with their indices, ordered by day, customer, article and price.
+
+    purchases : t_dat, customer_id, article_id, price, sales_channel_id; more days than the split's
+        do no harm
+    articles, customers : the week's indices
+
+    Raises DatasetError when the training split is empty, or when a purchase names an article or a
+    customer that the indices do not have.
+    """
+    start, end = plan.bounds[name]
+    db = duckdb.connect(config=connection_settings())
+    db.register("purchases", purchases)
+    db.register("article_index", articles)
+    db.register("customer_index", customers)
+    db.execute(
+        f"""
+        CREATE TABLE split AS
+        SELECT DATE '{plan.week}' AS week, t_dat, customer_id, article_id, customer_index,
+            article_index, price, sales_channel_id
+        FROM purchases
+        LEFT JOIN (SELECT article_id, article_index FROM article_index) USING (article_id)
+        LEFT JOIN (SELECT customer_id, customer_index FROM customer_index) USING (customer_id)
+        WHERE t_dat >= DATE '{start}' AND t_dat < DATE '{end}' AND {plan.sampled("customer_id")}
+        ORDER BY t_dat, customer_index, article_index, price, sales_channel_id
+        """
+    )
+    unindexed = db.execute(
+        "SELECT customer_id, article_id FROM split "
+        "WHERE customer_index IS NULL OR article_index IS NULL LIMIT 1"
+    ).fetchone()
+    if unindexed:
+        raise DatasetError(
+            f"a purchase of article {unindexed[1]} by customer {unindexed[0]} is not in the "
+            f"indices of week {plan.week}: build datasets/article_index and "
+            f"datasets/customer_index again, they are older than the purchases"
+        )
+    counted = db.execute("SELECT count(*) FROM split").fetchone()
+    count = counted[0] if counted else 0
+    if name == "train" and not count:
+        raise DatasetError(
+            f"no purchases in the training weeks {start} to {end} of week {plan.week}: load them "
+            f"first, or build a later week"
+        )
+    content = db.execute("SELECT * FROM split").to_arrow_reader(BATCH_ROWS)
+    digest = fingerprint(content.schema, content)
+    return Split(owned_stream(db, "SELECT * FROM split"), count, digest)

@@ -1,0 +1,47 @@
+"""The Dagster code location: assembles assets, checks, jobs and resources, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import Definitions, in_process_executor, with_source_code_references
+
+from hm_platform import progress
+from hm_platform.assets import (
+    datasets,
+    dbt,
+    evaluation,
+    features,
+    marts,
+    models,
+    raw,
+    serving,
+)
+from hm_platform.assets.partitions import SETTINGS
+from hm_platform.jobs import JOBS, SCHEDULES
+from hm_platform.resources import build_resources
+from hm_platform.settings import Settings
+
+MODULES = (raw, dbt, marts, datasets, features, models, evaluation, serving)
+
+
+def build_defs(
+    settings: Settings = SETTINGS, overrides: Mapping[str, Any] | None = None
+) -> Definitions:
+    """The code location for ``settings``, with some resources replaced (by tests, say)."""
+    return Definitions(
+        assets=with_source_code_references(
+            [asset for module in MODULES for asset in module.ASSETS]
+        ),
+        asset_checks=[check for module in MODULES for check in getattr(module, "CHECKS", ())],
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        resources={**build_resources(settings), **(overrides or {})},
+        # One process a run: the warehouse has one writer at a time, and start-up is paid once.
+        executor=in_process_executor,
+        loggers=progress.LOGGERS,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,94 @@
+"""What is known at a cut-off, as arrays: the only thing a recommender sees when it recommends.
+
+A snapshot is assembled from the ``features/*`` tables of one week and one split. Every article and
+every customer of the week has a row; the row number is the ``article_index`` or
+``customer_index`` of ``datasets/article_index`` and ``datasets/customer_index``. Entities that
+were in the training split come first, so an index below ``training_articles`` (or
+``training_customers``) has an id embedding, and a later one is described by its attributes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+SPLITS = ("validation", "test", "serving")
+"""The splits that features exist for. Their cut-offs for week W are the first day of the
+validation week, the first day of W, and the day after W."""
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Each customer's distinct past articles, most recent first, in compressed sparse rows.
+
+    Customer ``c`` owns the entries ``offsets[c]:offsets[c + 1]``.
+
+    offsets : int64, shape (customers + 1,)
+    articles : int32, shape (entries,), article indices
+    purchases : int32, shape (entries,), how many were bought before the cut-off
+    days : int32, shape (entries,), on how many days (shopping trips)
+    days_since_last, days_since_first : int32, shape (entries,), days from the purchase to the
+        cut-off; 1 means the day before it
+    """
+
+    offsets: NDArray[np.int64]
+    articles: NDArray[np.int32]
+    purchases: NDArray[np.int32]
+    days: NDArray[np.int32]
+    days_since_last: NDArray[np.int32]
+    days_since_first: NDArray[np.int32]
+
+    def lengths(self) -> NDArray[np.int64]:
+        """How many distinct articles each customer has; shape (customers,)."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Articles bought together, in compressed sparse rows, strongest first.
+
+    Article ``a`` owns the entries ``offsets[a]:offsets[a + 1]``.
+
+    offsets : int64, shape (articles + 1,)
+    articles : int32, shape (entries,)
+    scores : float32, shape (entries,), cosine of co-purchase, in (0, 1]
+    """
+
+    offsets: NDArray[np.int64]
+    articles: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything known before ``cutoff`` about all articles and customers of a week.
+
+    articles, customers : feature name -> array of shape (articles,) or (customers,); features
+        that are codes of categories are named ``*_code`` (int32, 0 = unknown or missing), scaled
+        numbers ``*_scaled`` (float32)
+    """
+
+    week: date
+    split: str
+    cutoff: date
+    training_articles: int
+    training_customers: int
+    article_ids: pa.StringArray
+    customer_ids: pa.StringArray
+    articles: Mapping[str, NDArray]
+    customers: Mapping[str, NDArray]
+    histories: Histories
+    copurchases: Neighbours
+
+    @property
+    def n_articles(self) -> int:
+        return len(self.article_ids)
+
+    @property
+    def n_customers(self) -> int:
+        return len(self.customer_ids)

@@ -1,0 +1,196 @@
+"""The inputs of the feature functions, staged in an in-memory DuckDB with integer indices.
+
+Each input is read once, as a stream: string ids are replaced by indices on the way in, so what is
+kept is a few bytes a row. Every query then takes the weeks before a cut-off. What the rows mean
+and whether they really were known is not decided here (``hm_platform.features.asof`` does).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import date, timedelta
+from types import TracebackType
+from typing import TypeAlias
+
+import duckdb
+import pyarrow as pa
+
+from hm_platform.features.errors import FeatureError
+
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader
+
+_STAGE = {
+    "article": "article_index INTEGER, week DATE, purchases INTEGER, mean_price DOUBLE, "
+    "first_day DATE, last_day DATE",
+    "customer": "customer_index INTEGER, week DATE, purchases INTEGER, last_day DATE",
+    "pair": "customer_index INTEGER, article_index INTEGER, week DATE, purchases INTEGER, "
+    "days INTEGER, first_day DATE, last_day DATE",
+}
+
+_HISTORY_ROWS_AT_ONCE = 2_000_000
+"""About how many weekly rows the histories of a block of customers are made from."""
+
+
+def require(rows: Rows, source: str, *columns: str) -> None:
+    """Raise FeatureError when ``rows``, read from ``source``, lacks one of the columns."""
+    if missing := [name for name in columns if name not in rows.schema.names]:
+        raise FeatureError(f"{source} has no column {', '.join(missing)}")
+
+
+class Workspace:
+    """A DuckDB of its own that is gone when the ``with`` block ends."""
+
+    def __init__(self) -> None:
+        self._spill = tempfile.TemporaryDirectory(prefix="hm-features-")
+        self._db = duckdb.connect()
+        self._db.execute(f"SET temp_directory = '{self._spill.name}'")
+        self._db.execute("ATTACH ':memory:' AS stage (COMPRESS)")
+        self._db.execute("USE stage")
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop everything."""
+        self._db.close()
+        self._spill.cleanup()
+
+    def _fetch(self, sql: str, **values: object) -> pa.Table:
+        return self._db.execute(sql, values or None).to_arrow_table()
+
+    def add_index(self, entity: str, index: pa.Table) -> int:
+        """Take the index of ``entity`` ("article" or "customer"); how many entities it has.
+
+        Raises FeatureError when its numbers are not 0..n-1, or an id is missing or there twice.
+        """
+        number, name = f"{entity}_index", f"{entity}_id"
+        require(index, f"datasets/{number}", number, name)
+        self._db.register("incoming", index)
+        self._db.execute(f"CREATE TABLE {number} AS SELECT {number}, {name} FROM incoming")
+        self._db.unregister("incoming")
+        n, numbers, ids, low, high = self._db.execute(
+            f"SELECT count(*), count(DISTINCT {number}), count(DISTINCT {name}), "
+            f"coalesce(min({number}), 0), coalesce(max({number}), -1) FROM {number}"
+        ).fetchall()[0]
+        if not n == numbers == ids == high + 1 - low or low:
+            raise FeatureError(
+                f"datasets/{number} is not a numbering: {n} rows, {numbers} numbers from {low} to "
+                f"{high}, {ids} ids"
+            )
+        return n
+
+    def attributes(self, entity: str, rows: Rows, *columns: str) -> pa.Table:
+        """These columns of ``staging.stg_<entity>s``, row i for the entity with index i.
+
+        An entity without a catalogue row has nulls throughout.
+        """
+        source, number, name = f"staging.stg_{entity}s", f"{entity}_index", f"{entity}_id"
+        require(rows, source, name, *columns)
+        chosen = ", ".join(f'r."{column}"' for column in columns)
+        self._db.register("incoming", rows)
+        found = self._fetch(
+            f"SELECT i.{number}, {chosen} FROM {number} i LEFT JOIN incoming r USING ({name}) "
+            f"ORDER BY i.{number}"
+        )
+        self._db.unregister("incoming")
+        if len(found) != self._db.execute(f"SELECT count(*) FROM {number}").fetchall()[0][0]:
+            raise FeatureError(f"{source} has more than one row for some {name}")
+        return found.drop_columns([number])
+
+    def add_purchases(self, kind: str, source: str, rows: Rows, before: date) -> None:
+        """Take the weekly rows before ``before``: by article, customer or pair of the two.
+
+        Rows of customers that are not in the customer index (not in the sample) are left out.
+
+        Raises FeatureError when an article is not in the article index.
+        """
+        columns = [column.split()[0] for column in _STAGE[kind].split(", ")]
+        ids = [name.replace("_index", "_id") for name in columns if name.endswith("_index")]
+        values = [name for name in columns if not name.endswith("_index")]
+        require(rows, source, *ids, *values)
+        joins = {
+            "article_id": "LEFT JOIN article_index USING (article_id)",
+            "customer_id": "JOIN customer_index USING (customer_id)",
+        }
+        self._db.execute(f"CREATE TABLE {kind} ({_STAGE[kind]})")
+        self._db.register("incoming", rows)
+        self._db.execute(
+            f"INSERT INTO {kind} SELECT {', '.join(columns)} FROM incoming "
+            f"{' '.join(joins[name] for name in ids)} WHERE week < $before",
+            {"before": before},
+        )
+        self._db.unregister("incoming")
+        if "article_index" in columns:
+            lost = self._db.execute(
+                f"SELECT count(*) FROM {kind} WHERE article_index IS NULL"
+            ).fetchall()[0][0]
+            if lost:
+                raise FeatureError(
+                    f"{lost} rows of {source} are of articles that datasets/article_index does "
+                    f"not have: rebuild it for this week"
+                )
+
+    def latest(self, kind: str, cutoff: date) -> pa.Table:
+        """One row: the first last_day on or after the cut-off in the weeks before it, if any."""
+        return self._fetch(
+            f"SELECT last_day FROM {kind} WHERE week < $cutoff AND last_day >= $cutoff "
+            f"ORDER BY last_day LIMIT 1",
+            cutoff=cutoff,
+        )
+
+    def article_sales(self, cutoff: date) -> pa.Table:
+        """The ``sold_*`` inputs of ``hm_platform.features.articles``."""
+        # Prices are added up row by row, and the sum depends on the order of the rows.
+        return self._fetch(
+            "SELECT article_index AS sold_article, week AS sold_week, purchases AS sold_purchases, "
+            "mean_price AS sold_mean_price, first_day AS sold_first_day, last_day AS sold_last_day "
+            "FROM article WHERE week < $cutoff ORDER BY article_index, week",
+            cutoff=cutoff,
+        )
+
+    def customer_purchases(self, cutoff: date) -> pa.Table:
+        """The ``shopped_*`` inputs of ``hm_platform.features.customers``."""
+        return self._fetch(
+            "SELECT customer_index AS shopped_customer, week AS shopped_week, "
+            "purchases AS shopped_purchases, last_day AS shopped_last_day "
+            "FROM customer WHERE week < $cutoff",
+            cutoff=cutoff,
+        )
+
+    def histories(self, cutoff: date) -> Iterator[pa.Table]:
+        """The ``bought_*`` inputs of ``hm_platform.features.histories``, whole customers at a time,
+        in the order of their indices."""
+        rows, n = self._db.execute(
+            "SELECT (SELECT count(*) FROM pair), (SELECT count(*) FROM customer_index)"
+        ).fetchall()[0]
+        step = max(1, n * _HISTORY_ROWS_AT_ONCE // max(rows, 1))
+        for first in range(0, n, step):
+            yield self._fetch(
+                "SELECT customer_index AS bought_customer, article_index AS bought_article, "
+                "sum(purchases)::INTEGER AS bought_purchases, sum(days)::INTEGER AS bought_days, "
+                "min(first_day) AS bought_first_day, max(last_day) AS bought_last_day FROM pair "
+                "WHERE week < $cutoff AND customer_index >= $first AND customer_index < $end "
+                "GROUP BY customer_index, article_index",
+                cutoff=cutoff,
+                first=first,
+                end=first + step,
+            )
+
+    def baskets(self, cutoff: date, weeks: int) -> pa.Table:
+        """The ``basket_*`` inputs of ``hm_platform.features.copurchases``, last_day beside them."""
+        return self._fetch(
+            "SELECT customer_index AS basket_customer, week AS basket_week, "
+            "article_index AS basket_article, last_day AS basket_last_day FROM pair "
+            "WHERE week < $cutoff AND week >= $start",
+            cutoff=cutoff,
+            start=cutoff - timedelta(weeks=weeks),
+        )

@@ -1,0 +1,77 @@
+"""Which records are good, and why the others are not: typed values beside the reason of a refusal.
+
+Every record is either good or refused for the first reason that holds, so what is loaded and what
+is refused always add up to what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from hm_platform.landing.columns import COLUMNS, Kind, Refusal, refusals, value
+from hm_platform.landing.records import Records
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file's records with their values.
+
+    sql : a relation with the data set's columns, ``refusal`` (NULL: the record is good, else a
+        position in ``refusals``) and, when asked for, ``row_number`` and ``record``
+    """
+
+    sql: str
+    refusals: tuple[Refusal, ...]
+
+
+def check(
+    dataset: str,
+    records: Records,
+    days: tuple[date, date] | None = None,
+    extras: Sequence[str] = (),
+) -> Checked:
+    """Check the fields of ``records``.
+
+    days : the first and the last day that a record may have; None when those were settled before
+    extras : which of ``row_number`` and ``record`` to add
+    """
+    columns = COLUMNS[dataset]
+    found = list(records.refusals)
+    fields, values = [], []
+    for i, (column, field, kind) in enumerate(
+        zip(columns, records.fields, records.types, strict=True)
+    ):
+        fields.append(f"{field} AS field_{i}")
+        values.append(f"{value(column, f'field_{i}', kind)} AS {column.name}")
+        found += refusals(column, f"field_{i}", kind)
+    # Last: a date out of range is the reason only where nothing else is wrong, which lets the range
+    # be told again from the days of the good rows.
+    if days is not None:
+        for column in columns:
+            if column.kind is Kind.DAY:
+                name, (first, last) = column.name, days
+                early, late = f"{name} < DATE '{first}'", f"{name} > DATE '{last}'"
+                found.append(Refusal(early, name, "dated before the first week"))
+                found.append(Refusal(late, name, "dated in the future"))
+    whole = [f"({refusal.condition}) AS whole_{i}" for i, refusal in enumerate(records.refusals)]
+    added = {"row_number": records.number, "record": records.record}
+    kept = {name: sql for name in extras if (sql := added[name]) is not None}
+    extra = [f"{sql} AS {name}" for name, sql in kept.items()]
+    inner = f"SELECT {', '.join([*extra, *whole, *fields])} FROM ({records.source})"
+    typed = f"SELECT *, {', '.join(values)} FROM ({inner})"
+    conditions = [
+        f"whole_{i}" if i < len(records.refusals) else refusal.condition
+        for i, refusal in enumerate(found)
+    ]
+    cases = " ".join(f"WHEN {condition} THEN {i}" for i, condition in enumerate(conditions))
+    # One test of everything for the many good records; a case at a time costs DuckDB far more.
+    faulty = " OR ".join(f"({condition})" for condition in conditions)
+    refusal = f"CASE WHEN NOT ({faulty}) THEN NULL ELSE CASE {cases} END END"
+    names = ", ".join([*kept, *(column.name for column in columns)])
+    sql = f"SELECT {names}, {refusal} AS refusal FROM ({typed})"
+    if "row_number" in extras and records.number is None:
+        # Counted last: DuckDB moves no filter past it, and so works out each value once.
+        sql = f"SELECT *, row_number() OVER () AS row_number FROM ({sql})"
+    return Checked(sql, tuple(found))

@@ -1,0 +1,150 @@
+"""The bytes of a landed file, read as a stream: their hash, and whether DuckDB can take them as is.
+
+What is in a file is decided by its bytes alone. Nothing here knows about columns or rows.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from hm_platform.landing.errors import LandingError
+from hm_platform.landing.zone import LandedFile
+
+BLOCK = 1 << 20
+SEPARATOR = "\x01\x02\x03\x04"
+"""A text that lines do not hold, so that DuckDB takes a line for one field."""
+
+DAMAGE = "\ufffd"
+"""Stands where bytes were no text (Unicode's own character for that)."""
+
+LINE_LIMIT = 500_000
+"""The most characters of a line: at four bytes each, what DuckDB takes for a line by default."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one pass over a file's bytes tells.
+
+    hash : SHA-256 in hex, of a ``.gz`` file's unpacked bytes, so that it equals the plain file's
+    empty : nothing but white space at most
+    is_ascii, has_quotes : whether all bytes are ASCII, and any is a double quote
+    is_plain : UTF-8 with one kind of line end, no line of two megabytes, no SEPARATOR: what DuckDB
+        reads line by line without surprises
+    """
+
+    hash: str
+    empty: bool
+    is_ascii: bool
+    has_quotes: bool
+    is_plain: bool
+
+
+@contextmanager
+def opened(file: LandedFile) -> Iterator[BinaryIO]:
+    """The file's content, unpacked where it is gzipped.
+
+    Raises LandingError when the file is a damaged or incomplete gzip (also while it is read), and
+    FileNotFoundError when it has gone.
+    """
+    try:
+        with file.open() as stream:
+            if file.is_gzip:
+                with gzip.open(stream, "rb") as unpacked:
+                    yield cast("BinaryIO", unpacked)
+            else:
+                yield stream
+    except EOFError:
+        raise LandingError("the gzip file ends too early: send it again, whole") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise LandingError(f"not a sound gzip file ({error}): send it again") from None
+
+
+def examine(file: LandedFile) -> Content:
+    """Read ``file`` once, a block at a time. Raises as opened() does, and OSError."""
+    digest = hashlib.sha256()
+    with opened(file) as stream:
+        if file.is_parquet:
+            empty = True
+            while block := stream.read(BLOCK):
+                digest.update(block)
+                empty = False
+            return Content(digest.hexdigest(), empty, False, False, True)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        is_ascii = is_utf8 = is_plain = empty = True
+        has_quotes = False
+        line_ends: set[bytes] = set()
+        tail = b""
+        while block := stream.read(BLOCK):
+            if block.endswith(b"\r"):
+                block += stream.read(1)
+            digest.update(block)
+            empty = empty and block.isspace()
+            has_quotes = has_quotes or b'"' in block
+            is_ascii = is_ascii and block.isascii()
+            if is_utf8 and not is_ascii:
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError:
+                    is_utf8 = False
+            line_ends |= _line_ends(block)
+            # A block without a line end may be part of a line that is too long.
+            is_plain = is_plain and (b"\n" in block or len(block) < BLOCK)
+            is_plain = is_plain and SEPARATOR.encode() not in tail + block
+            tail = block[-len(SEPARATOR) :]
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            is_utf8 = False
+    is_plain = is_plain and is_utf8 and line_ends in (set(), {b"\n"}, {b"\r\n"})
+    return Content(digest.hexdigest(), empty, is_ascii, has_quotes, is_plain)
+
+
+def _line_ends(block: bytes) -> set[bytes]:
+    # Counting is slow next to searching, and most files hold no carriage return at all.
+    if b"\r" not in block:
+        return {b"\n"} if b"\n" in block else set()
+    returns, pairs, feeds = block.count(b"\r"), block.count(b"\r\n"), block.count(b"\n")
+    found = {b"\r\n"} if pairs else set()
+    found |= {b"\r"} if returns > pairs else set()
+    return found | ({b"\n"} if feeds > pairs else set())
+
+
+def first_lines(file: LandedFile) -> Iterator[bytes]:
+    """The lines of a text file, each cut after a block, with whatever line end they have."""
+    with opened(file) as stream:
+        text = io.TextIOWrapper(stream, encoding="latin-1", newline=None)
+        while line := text.readline(BLOCK):
+            yield line.encode("latin-1")
+
+
+def write_plain(file: LandedFile, path: Path) -> None:
+    """Write the text of ``file`` to ``path`` so that it is plain (see Content).
+
+    Lines stay lines: every kind of line end becomes a line feed, what is not UTF-8 becomes DAMAGE,
+    and a line over LINE_LIMIT characters keeps its first LINE_LIMIT + 1.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    lines = io.IncrementalNewlineDecoder(decoder, translate=True)
+    written = 0  # characters of the line that the block before ended in
+    with opened(file) as stream, path.open("w", encoding="utf-8", newline="") as plain:
+        ended = False
+        while not ended:
+            # A quarter of a line's limit: no line that lies within a block can be too long.
+            block = stream.read(LINE_LIMIT // 4)
+            ended = not block
+            text = lines.decode(block, final=ended).replace(SEPARATOR, DAMAGE)
+            head, feed, rest = text.partition("\n")
+            plain.write(head[: max(0, LINE_LIMIT + 1 - written)])
+            written += len(head)
+            if feed:
+                plain.write(feed + rest)
+                written = len(rest) - (rest.rfind("\n") + 1)

@@ -1,0 +1,69 @@
+"""A DuckDB of one's own for reading and writing landed files: in memory, gone when closed."""
+
+from __future__ import annotations
+
+import tempfile
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+
+
+def sql_text(text: str) -> str:
+    """``text`` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class Session:
+    """An in-memory DuckDB with a temporary folder; both go when the session is closed.
+
+    memory_limit : what DuckDB may use before it spills to the folder, such as ``4GB``; None leaves
+        it at DuckDB's default
+    threads : None for as many as there are cores
+    """
+
+    def __init__(self, memory_limit: str | None = None, threads: int | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="hm-landing-")
+        self.folder = Path(self._folder.name)
+        self._numbers = count()
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "temp_directory": str(self.folder / "spill"),
+            # Nothing here needs an extension, and none is to be downloaded in passing.
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        if memory_limit is not None:
+            config["memory_limit"] = memory_limit
+        if threads is not None:
+            config["threads"] = threads
+        self.connection = duckdb.connect(config=config)
+
+    def address(self, path: Path) -> str:
+        """An SQL literal that names ``path``.
+
+        It is a link with a harmless name: DuckDB takes some characters of a name for patterns,
+        and ``key=value`` in it for a column.
+        """
+        link = self.scratch()
+        link.symlink_to(path.absolute())
+        return sql_text(str(link))
+
+    def scratch(self) -> Path:
+        """A path in the temporary folder that nobody has used."""
+        return self.folder / f"file-{next(self._numbers)}"
+
+    def close(self) -> None:
+        self.connection.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

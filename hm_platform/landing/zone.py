@@ -1,0 +1,161 @@
+"""The landing zone as a place: which files lie there, and what data set they belong to.
+
+Listing, opening and naming files happens here and nowhere else, so that another kind of address
+needs another zone only. What is inside the files is none of its business.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO
+
+from hm_platform.landing.errors import LandingError
+from hm_platform.landing.writing import write_bytes
+
+DATASETS = ("articles", "customers", "transactions")
+"""The folders of a landing zone, in the order in which they are read."""
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+"""What a landed file may be called; anything else in the folders is not a landed file."""
+
+DATASET_FILE = "dataset.toml"
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Which data set has landed, and the first day of its first week."""
+
+    name: str
+    first_week: date
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file of the landing zone.
+
+    dataset : one of DATASETS
+    uri : path relative to the zone, with forward slashes; always valid Unicode
+    path : where it lies on this machine
+    size : bytes
+    """
+
+    dataset: str
+    uri: str
+    path: Path
+    size: int
+
+    @property
+    def is_parquet(self) -> bool:
+        return self.path.name.lower().endswith(".parquet")
+
+    @property
+    def is_gzip(self) -> bool:
+        return self.path.name.lower().endswith(".gz")
+
+    def open(self) -> BinaryIO:
+        """The file's bytes, as they lie there."""
+        return self.path.open("rb")
+
+    def stamp(self) -> tuple[int, int]:
+        """Size in bytes and time of the last change in ns: equal as long as nobody writes to it."""
+        status = self.path.stat()
+        return status.st_size, status.st_mtime_ns
+
+
+@dataclass(frozen=True)
+class LandingZone:
+    """A local folder holding ``articles/``, ``customers/``, ``transactions/``, ``dataset.toml``."""
+
+    root: Path
+
+    def folder(self, dataset: str) -> Path:
+        """Where the files of ``dataset`` lie (the folder need not exist)."""
+        return self.root / dataset
+
+    def files(self, dataset: str) -> list[LandedFile]:
+        """The landed files of ``dataset``, sub-folders included, sorted by uri.
+
+        Left out: names that begin with a dot, files still being written (``.tmp``, ``.part``),
+        and everything that is not one of SUFFIXES.
+        """
+        return sorted(self._walk(dataset), key=lambda file: file.uri)
+
+    def _walk(self, dataset: str) -> Iterator[LandedFile]:
+        for folder, folders, names in os.walk(self.folder(dataset)):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                if name.startswith(".") or not name.lower().endswith(SUFFIXES):
+                    continue
+                path = Path(folder, name)
+                try:
+                    # A pipe or a device would never end, and a dangling link has nothing to read.
+                    if not path.is_file():
+                        continue
+                    size = path.stat().st_size
+                except FileNotFoundError:
+                    continue
+                yield LandedFile(dataset, _uri(path.relative_to(self.root)), path, size)
+
+    def dataset(self) -> DatasetInfo | None:
+        """What ``dataset.toml`` says, or None where there is no such file.
+
+        Raises LandingError when it is there but cannot be understood.
+        """
+        path = self.root / DATASET_FILE
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise LandingError(f"{path} cannot be read: {error}") from None
+        try:
+            entries = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise LandingError(f"{path} is not valid TOML: {error}") from None
+        return DatasetInfo(_name(path, entries), _first_week(path, entries))
+
+    def write_dataset_info(self, info: DatasetInfo) -> bool:
+        """Write ``dataset.toml``; True when that changed the file.
+
+        Raises LandingError when another data set has landed here already: two data sets in one
+        zone would load as one.
+        """
+        present = self.dataset()
+        if present is not None and present.name != info.name:
+            raise LandingError(
+                f"{self.root} already holds the data set {present.name!r}: empty that folder, or "
+                f"let HM_LANDING (or HM_HOME) name another one, to land {info.name!r}"
+            )
+        name = info.name.replace("\\", "\\\\").replace('"', '\\"')
+        text = f'name = "{name}"\nfirst_week = {info.first_week}\n'
+        return write_bytes(self.root / DATASET_FILE, text.encode())
+
+
+def _uri(relative: Path) -> str:
+    # A name that is not UTF-8 still needs a text that tables can hold.
+    return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _name(path: Path, entries: dict[str, object]) -> str:
+    name = entries.get("name")
+    if not isinstance(name, str) or not name:
+        raise LandingError(f'{path} has no name: add a line like name = "kaggle"')
+    return name
+
+
+def _first_week(path: Path, entries: dict[str, object]) -> date:
+    day = entries.get("first_week")
+    if isinstance(day, str):
+        try:
+            day = date.fromisoformat(day)
+        except ValueError:
+            day = None
+    # A TOML date with a time is a datetime, which Python counts as a date too.
+    if type(day) is not date:
+        raise LandingError(f"{path} has no first_week: add a line like first_week = 2018-09-19")
+    return day

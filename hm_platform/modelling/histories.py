@@ -1,0 +1,139 @@
+"""Purchase histories as the customer tower reads them, at any moment.
+
+Two sources give the same thing: a snapshot's histories (as of its cut-off) and the purchase states
+of the training split (as of any day in it). Both become a padded block with the same numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hm_platform.features.snapshot import Histories
+from hm_platform.modelling.decay import HALF_LIVES, decayed_days
+from hm_platform.modelling.ranking import gather_rows, rank_within
+
+PAIR_NUMBERS = 14
+CUSTOMER_NUMBERS = 5
+HABIT = HALF_LIVES.index(60)
+FLOOR = np.float32(0.03)
+"""Added to decayed days before a logarithm: one purchase, about five half-lives ago."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class HistoryEntries:
+    """Distinct past articles of several customers, each seen at the customer's own moment.
+
+    row : int64, shape (entries,), whose; not decreasing, and within a row most recent first (then
+        more purchases, then the lower index)
+    articles, purchases, days, days_since_last, days_since_first : int32, shape (entries,), as in
+        Histories
+    decayed : float32, shape (entries, len(HALF_LIVES)), decayed shopping days
+    """
+
+    row: NDArray[np.int64]
+    articles: NDArray[np.int32]
+    purchases: NDArray[np.int32]
+    days: NDArray[np.int32]
+    days_since_last: NDArray[np.int32]
+    days_since_first: NDArray[np.int32]
+    decayed: Floats
+
+
+@dataclass(frozen=True)
+class HistoryBlock:
+    """Histories of n customers, padded to one length.
+
+    articles : int64, shape (n, length), article indices; 0 where ``known`` is False
+    known : bool, shape (n, length)
+    numbers : float32, shape (n, length, PAIR_NUMBERS), on the customer with the article; 0 where
+        ``known`` is False
+    customer : float32, shape (n, CUSTOMER_NUMBERS), on the history as a whole
+    """
+
+    articles: NDArray[np.int64]
+    known: NDArray[np.bool_]
+    numbers: Floats
+    customer: Floats
+
+
+def snapshot_entries(
+    histories: Histories, customers: NDArray[np.integer], length: int
+) -> HistoryEntries:
+    """The ``length`` most recent articles of each of these customers at the cut-off."""
+    row, entry = gather_rows(histories.offsets, customers)
+    recent = rank_within(row) < length
+    row, entry = row[recent], entry[recent]
+    return HistoryEntries(
+        row,
+        histories.articles[entry],
+        histories.purchases[entry],
+        histories.days[entry],
+        histories.days_since_last[entry],
+        histories.days_since_first[entry],
+        decayed_days(histories, entry),
+    )
+
+
+def history_block(entries: HistoryEntries, n: int, length: int | None = None) -> HistoryBlock:
+    """Pad the histories of n customers to ``length`` (default: the longest of them)."""
+    column = rank_within(entries.row)
+    width = int(column.max(initial=-1)) + 1 if length is None else length
+    at = (entries.row, column)
+    block = HistoryBlock(
+        np.zeros((n, width), dtype=np.int64),
+        np.zeros((n, width), dtype=np.bool_),
+        np.zeros((n, width, PAIR_NUMBERS), dtype=np.float32),
+        _customer_numbers(entries, n, column == 0),
+    )
+    block.articles[at] = entries.articles
+    block.known[at] = True
+    block.numbers[at] = _pair_numbers(entries, block.customer)
+    return block
+
+
+def _customer_numbers(entries: HistoryEntries, n: int, latest: NDArray[np.bool_]) -> Floats:
+    """How long, how recent and how busy a history is; shape (n, CUSTOMER_NUMBERS)."""
+    size = np.bincount(entries.row, minlength=n)
+    since = np.zeros(n, dtype=np.float32)
+    since[entries.row[latest]] = entries.days_since_last[latest]
+    lately, habit = (
+        np.bincount(entries.row, entries.decayed[:, c], minlength=n) for c in (0, HABIT)
+    )
+    columns = [
+        np.log1p(size) / 2 - 2,
+        np.log1p(since) / 2 - 1,
+        np.log(lately + FLOOR) / 3,
+        np.log(habit + FLOOR) / 3,
+        size == 0,
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _pair_numbers(entries: HistoryEntries, customer: Floats) -> Floats:
+    """Recency, frequency and rhythm of each entry; shape (entries, PAIR_NUMBERS)."""
+    last = entries.days_since_last.astype(np.float32)
+    first = entries.days_since_first.astype(np.float32)
+    days = entries.days.astype(np.float32)
+    repeated = days > 1
+    gap = (first - last) / np.maximum(days - 1, 1)
+    decayed = np.log(entries.decayed + FLOOR)
+    columns = [
+        np.log1p(last) / 3 - 1,
+        np.log1p(first) / 3 - 1,
+        np.log(entries.purchases.astype(np.float32)),
+        np.log(days),
+        repeated,
+        # When the article is due: its age against the mean gap between its purchases.
+        np.where(repeated, np.log1p(gap) / 3 - 1, 0),
+        np.where(repeated, np.log((last + 1) / (gap + 1)), 0),
+        *(decayed[:, c] / 2 for c in range(len(HALF_LIVES))),
+        # Its share of what the customer buys, and how busy the customer is.
+        decayed[:, HABIT] / 2 - customer[entries.row, 3],
+        *(customer[entries.row, c] for c in (0, 1, 2)),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)

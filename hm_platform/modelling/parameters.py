@@ -1,0 +1,63 @@
+"""The model's parameters: what can be tuned, with defaults that need no tuning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hm_platform.modelling.errors import ModellingError
+
+
+@dataclass(frozen=True)
+class TrainingParams:
+    """How the two-tower model is built and trained.
+
+    dimension, hidden : length of the towers' vectors; width of their hidden layers
+    history_length : most recent distinct articles of a customer that are read
+    example_weeks : examples come from the last so many weeks of the training split; what lies
+        before is history only (None: from all weeks)
+    batch_size : customers a step, about
+    negatives : uniform negatives a step, beside what the batch's customers bought
+    learning_rate, embedding_learning_rate : of the layers; of id and attribute embeddings
+    article_id_dropout, customer_id_dropout : the share of ids hidden in training, so that
+        attributes and histories learn to do without
+    epochs : at most
+    patience : epochs without a better validation MAP@12 before training stops
+    epochs_without_validation : epochs where nobody bought in the validation week
+    """
+
+    dimension: int = 64
+    hidden: int = 128
+    history_length: int = 200
+    example_weeks: int | None = 26
+    batch_size: int = 256
+    negatives: int = 1024
+    learning_rate: float = 1e-3
+    embedding_learning_rate: float = 3e-4
+    article_id_dropout: float = 0.3
+    customer_id_dropout: float = 0.5
+    epochs: int = 10
+    patience: int = 2
+    epochs_without_validation: int = 3
+
+    def __post_init__(self) -> None:
+        for name in (
+            "dimension",
+            "hidden",
+            "history_length",
+            "batch_size",
+            "epochs",
+            "patience",
+            "epochs_without_validation",
+        ):
+            if getattr(self, name) < 1:
+                raise ModellingError(f"{name} must be 1 or more, not {getattr(self, name)}")
+        if self.example_weeks is not None and self.example_weeks < 1:
+            raise ModellingError(f"example_weeks must be 1 or more, not {self.example_weeks}")
+        if self.negatives < 0:
+            raise ModellingError(f"negatives must be 0 or more, not {self.negatives}")
+        for name in ("learning_rate", "embedding_learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ModellingError(f"{name} must be above 0, not {getattr(self, name)}")
+        for name in ("article_id_dropout", "customer_id_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ModellingError(f"{name} must be in [0, 1), not {getattr(self, name)}")

@@ -1,0 +1,246 @@
+"""Trains the two-tower model on one week's splits, from tables to a recommender."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+
+from hm_platform.features.snapshot import Snapshot
+from hm_platform.modelling.callbacks import Curves, KeepBest, Lines
+from hm_platform.modelling.data import Batch, TrainingData
+from hm_platform.modelling.errors import ModellingError
+from hm_platform.modelling.inputs import cardinalities, customer_numbers
+from hm_platform.modelling.lightning import TwoTowerModule
+from hm_platform.modelling.metrics import BLOCK, Purchased, measure, purchased
+from hm_platform.modelling.network import NetworkShape, TwoTower
+from hm_platform.modelling.parameters import TrainingParams
+from hm_platform.modelling.recommenders import eligible_articles
+from hm_platform.modelling.two_tower import TwoTowerRecommender
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What a model of one week is trained from.
+
+    snapshot : the validation snapshot, as of the first day of the validation week
+    train, validation : the tables ``datasets/train`` and ``datasets/validation``, of which
+        ``t_dat``, ``customer_index`` and ``article_index`` are read
+    """
+
+    snapshot: Snapshot
+    train: pa.Table
+    validation: pa.Table
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The model with the weights of its best epoch, and how it got there.
+
+    curves : a row an epoch: ``epoch`` (from 1), ``train_loss``, ``validation_<metric>``
+    best_epoch : the epoch whose weights these are
+    validation : metric -> value on the validation week, full catalogue, all customers who
+        bought; empty where nobody did
+    """
+
+    recommender: TwoTowerRecommender
+    params: TrainingParams
+    seed: int
+    curves: pa.Table
+    best_epoch: int
+    validation: dict[str, float]
+
+
+def train(
+    inputs: TrainingInputs,
+    params: TrainingParams,
+    directory: Path,
+    seed: int,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """Train until the validation MAP@12 stops rising, and keep the weights of the best epoch.
+
+    Where nobody bought in the validation week there is nothing to stop by: the model is trained
+    for ``params.epochs_without_validation`` epochs.
+
+    directory : checkpoints go to ``directory/checkpoints``, in place of those of an earlier run.
+        They are for people to look into; nothing here reads them back.
+    seed : the same inputs, parameters, seed and number of threads give the same weights
+    progress : is told one line an epoch; without it there is a progress bar on a terminal
+
+    Raises ModellingError when the training split is empty or disagrees with the snapshot.
+    """
+    snapshot = inputs.snapshot
+    shape = network_shape(snapshot, params)
+    data = TrainingData(
+        snapshot,
+        inputs.train,
+        article_sizes=dict(shape.article_sizes),
+        customer_sizes=dict(shape.customer_sizes),
+        weeks=params.example_weeks,
+        history_length=params.history_length,
+        batch_size=params.batch_size,
+        negatives=params.negatives,
+    )
+    bought = purchased(
+        inputs.validation["customer_index"].to_numpy(),
+        inputs.validation["article_index"].to_numpy(),
+    )
+    checkpoints = directory / "checkpoints"
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    with _reproducible(seed), _quiet():
+        network = TwoTower(
+            shape,
+            article_id_dropout=params.article_id_dropout,
+            customer_id_dropout=params.customer_id_dropout,
+        )
+        recommender = TwoTowerRecommender(
+            network,
+            snapshot.article_ids[: shape.articles],
+            snapshot.customer_ids[: shape.customers],
+            params.history_length,
+        )
+        curves, best = _fit(recommender, inputs, params, data, bought, checkpoints, seed, progress)
+    network.load_state_dict(best.weights)
+    network.eval()
+    validation = {}
+    if len(bought.customers):
+        scorer = recommender.prepare(snapshot)
+        validation = measure(scorer, bought, eligible_articles(snapshot)).summary()
+    return TrainedModel(recommender, params, seed, curves.table(), best.epoch, validation)
+
+
+def network_shape(snapshot: Snapshot, params: TrainingParams) -> NetworkShape:
+    """The sizes of the network for this data."""
+    for what, n in (
+        ("article", snapshot.training_articles),
+        ("customer", snapshot.training_customers),
+    ):
+        if n == 0:
+            raise ModellingError(f"no {what} is marked as in training: the training split is empty")
+    return NetworkShape(
+        articles=snapshot.training_articles,
+        customers=snapshot.training_customers,
+        article_sizes=cardinalities(snapshot.articles),
+        customer_sizes=cardinalities(snapshot.customers),
+        customer_numbers=customer_numbers(snapshot.customers, 0).shape[1],
+        dimension=params.dimension,
+        hidden=params.hidden,
+    )
+
+
+class _Epochs:
+    """The training batches, other ones each time they are gone through."""
+
+    def __init__(self, data: TrainingData, seed: int) -> None:
+        self._data = data
+        self._seed = seed
+        self._epoch = 0
+        self._length = len(data)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Batch]:
+        self._epoch += 1
+        return self._data.batches(self._seed, self._epoch)
+
+
+class _Blocks:
+    """The customers of the validation week, a block at a time."""
+
+    def __init__(self, customers: NDArray[np.int32]) -> None:
+        self._customers = customers
+
+    def __len__(self) -> int:
+        return -(-len(self._customers) // BLOCK)
+
+    def __iter__(self) -> Iterator[NDArray[np.int32]]:
+        for start in range(0, len(self._customers), BLOCK):
+            yield self._customers[start : start + BLOCK]
+
+
+def _fit(
+    recommender: TwoTowerRecommender,
+    inputs: TrainingInputs,
+    params: TrainingParams,
+    data: TrainingData,
+    bought: Purchased,
+    checkpoints: Path,
+    seed: int,
+    progress: Progress | None,
+) -> tuple[Curves, KeepBest]:
+    module = TwoTowerModule(
+        recommender,
+        inputs.snapshot,
+        bought,
+        params.learning_rate,
+        params.embedding_learning_rate,
+    )
+    validated = len(bought.customers) > 0
+    monitor = "validation_map" if validated else None
+    curves, best = Curves(), KeepBest(monitor)
+    callbacks: list[Callback] = [curves, best]
+    callbacks.append(ModelCheckpoint(checkpoints, monitor=monitor, mode="max"))
+    if monitor:
+        callbacks.append(EarlyStopping(monitor, mode="max", patience=params.patience))
+    bar = progress is None and sys.stderr.isatty()
+    if bar:
+        callbacks.append(TQDMProgressBar())
+    if progress:
+        callbacks.append(Lines(progress, curves))
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        deterministic=True,
+        max_epochs=params.epochs if validated else params.epochs_without_validation,
+        callbacks=callbacks,
+        logger=False,
+        enable_progress_bar=bar,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=checkpoints.parent,
+    )
+    trainer.fit(module, _Epochs(data, seed), _Blocks(bought.customers) if validated else None)
+    return curves, best
+
+
+@contextmanager
+def _reproducible(seed: int) -> Iterator[None]:
+    """Seed torch and make it deterministic, and leave it afterwards as it was."""
+    was = torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's advice, which is about clusters and loaders, out of people's logs."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

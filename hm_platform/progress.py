@@ -1,0 +1,57 @@
+"""A Dagster logger that shows a run as a person wants to follow it: a line an asset, and no more."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import InitLoggerContext, LoggerDefinition, colored_console_logger, logger
+
+PROGRESS_CONFIG: Mapping[str, Any] = {"progress": {}}
+"""Run config under ``loggers`` that shows progress instead of the event log."""
+
+
+class ProgressHandler(logging.Handler):
+    """Writes finished assets, failed checks and the assets' own messages to standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = progress_line(record)
+        if line is not None:
+            # The stream is looked up each time: Dagster redirects it while a step runs.
+            print(line, file=sys.__stderr__, flush=True)
+
+
+def progress_line(record: logging.LogRecord) -> str | None:
+    """The line to show for a log record of a run, or None for what is of no interest."""
+    meta = getattr(record, "dagster_meta", {})
+    event = meta.get("dagster_event")
+    if event is None:
+        if record.levelno < logging.INFO or meta.get("step_key") is None:
+            return None
+        return f"    {meta.get('orig_message', record.getMessage())}"
+    if event.event_type_value == "ASSET_CHECK_EVALUATION":
+        check = event.event_specific_data
+        if check.passed:
+            return None
+        key = check.asset_key.to_user_string()
+        return f"  ! {key}: check {check.check_name} failed ({check.severity.value})"
+    if event.event_type_value == "STEP_START":
+        return f"  > {event.step_key}"
+    if event.event_type_value == "STEP_SUCCESS":
+        return f"    done in {event.event_specific_data.duration_ms / 1000:.1f} s"
+    return None
+
+
+@logger(description="A line an asset, as `hm build` shows it.")
+def progress_logger(context: InitLoggerContext) -> logging.Logger:
+    made = logging.Logger("hm_platform.progress", level=logging.INFO)
+    made.addHandler(ProgressHandler())
+    return made
+
+
+LOGGERS: Mapping[str, LoggerDefinition] = {
+    "console": colored_console_logger,
+    "progress": progress_logger,
+}

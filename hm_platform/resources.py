@@ -1,0 +1,141 @@
+"""What assets are given to work with: the landing zone, the tables, the plan of a run, the reports.
+
+This is the one place that decides where things live; ``HM_STORAGE`` picks what is built here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from dagster import ConfigurableResource
+from pydantic import Field
+
+from hm_platform.calendar import Calendar
+from hm_platform.datasets.plan import SplitPlan, plan_parameters
+from hm_platform.landing.zone import LandingZone
+from hm_platform.settings import Settings
+from hm_platform.storage import warehouse
+from hm_platform.storage.io_managers import ArrowDuckDBIOManager, ModelIOManager
+
+
+class LandingResource(ConfigurableResource):
+    """The folder where new files arrive."""
+
+    root: str = Field(description="Path of the landing zone.")
+
+    @property
+    def zone(self) -> LandingZone:
+        return LandingZone(Path(self.root))
+
+
+class TablesResource(ConfigurableResource):
+    """Reads of tables that are not an asset's inputs: what a table held before this run."""
+
+    database: str = Field(description="Path of the DuckDB warehouse.")
+
+    def previous(self, schema: str, table: str) -> pa.Table | None:
+        """The whole table as it stands, or None where there is none yet."""
+        with warehouse.connect(Path(self.database)) as connection:
+            if not warehouse.table_exists(connection, schema, table):
+                return None
+            return warehouse.read(connection, warehouse.Slice(schema, table))
+
+    def row_counts(self, keys: Sequence[Sequence[str]]) -> dict[tuple[str, ...], int]:
+        """Rows of the tables (schema, table) that are there."""
+        with warehouse.connect(Path(self.database)) as connection:
+            return {
+                tuple(key): warehouse.count(connection, warehouse.Slice(*key))
+                for key in keys
+                if warehouse.table_exists(connection, *key)
+            }
+
+
+class PlanResource(ConfigurableResource):
+    """With which history, ends, sample and seed a run builds a week.
+
+    The defaults are what `hm build` uses. A run that tries something else sets it once, here, and
+    all splits, features and the model follow.
+    """
+
+    train_weeks: int = Field(description="Weeks of history in the training split.")
+    seed: int = Field(description="Seeds the sample of customers and the training.")
+    training_end: str | None = Field(
+        default=None,
+        description="First week after training, YYYY-MM-DD; by default the week before the built "
+        "one.",
+    )
+    validation_end: str | None = Field(
+        default=None,
+        description="First week after validation, YYYY-MM-DD; by default the built week.",
+    )
+    customer_fraction: float = Field(
+        default=1.0,
+        description="Share of the customers whose purchases the splits hold, for quick "
+        "iterations; 1 = all of them.",
+    )
+
+    def for_week(self, week: date, calendar: Calendar) -> SplitPlan:
+        """The bounds of the week's splits. Raises DatasetError where they make no sense."""
+        return SplitPlan.for_week(
+            week,
+            calendar,
+            self.train_weeks,
+            training_end=self.training_end,
+            validation_end=self.validation_end,
+            customer_fraction=self.customer_fraction,
+            seed=self.seed,
+        )
+
+
+    def parameters(self) -> dict[str, object]:
+        """What a build of this plan depends on beside its data and code."""
+        return plan_parameters(
+            self.train_weeks,
+            self.seed,
+            self.training_end,
+            self.validation_end,
+            self.customer_fraction,
+        )
+
+
+class ReportsResource(ConfigurableResource):
+    """The folder of the weekly reports, a page a week."""
+
+    directory: str = Field(description="Path of the folder.")
+
+    def write(self, week: date, html: str) -> Path:
+        """Put the week's page in its place, whole or not at all."""
+        path = self.path(week)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            unfinished.write_text(html, encoding="utf-8")
+            unfinished.replace(path)
+        finally:
+            with suppress(FileNotFoundError):
+                unfinished.unlink()
+        return path
+
+    def path(self, week: date) -> Path:
+        return Path(self.directory) / f"{week}.html"
+
+
+def build_resources(settings: Settings) -> Mapping[str, Any]:
+    """The resources for these settings."""
+    from hm_platform.dbt_project import dbt_resource
+
+    return {
+        "io_manager": ArrowDuckDBIOManager(database=str(settings.warehouse)),
+        "model_io_manager": ModelIOManager(directory=str(settings.models)),
+        "landing": LandingResource(root=str(settings.landing_zone.root)),
+        "tables": TablesResource(database=str(settings.warehouse)),
+        "plan": PlanResource(train_weeks=settings.train_weeks, seed=settings.seed),
+        "reports": ReportsResource(directory=str(settings.reports)),
+        "dbt": dbt_resource(settings),
+    }

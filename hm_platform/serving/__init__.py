@@ -1,0 +1,1 @@
+"""Turning a prepared recommender into the published table."""

@@ -1,0 +1,116 @@
+"""The platform's settings: every ``HM_`` variable, read once into one typed object.
+
+Values come from the environment, then from a ``.env`` file in the working directory, then from the
+defaults here. A name that starts with ``HM_`` and is not a setting is refused, since it is nearly
+always a misspelt one. Nothing else in the package reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hm_platform.calendar import Calendar
+from hm_platform.errors import PlatformError
+from hm_platform.landing.zone import LandingZone
+
+HM_FIRST_WEEK_DEFAULT = date(2018, 9, 19)
+"""Weeks from this Wednesday on make 2020-09-16..22, the last one of H&M's data, a whole week."""
+
+
+class SettingsError(PlatformError):
+    """A setting that does not exist or has a value that cannot be used."""
+
+
+class Settings(BaseSettings):
+    """Where data lies, how weeks are counted and how randomness is seeded."""
+
+    model_config = SettingsConfigDict(env_prefix="HM_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default=Path("data"),
+        description="Local state: warehouse, models, reports and Dagster's own storage.",
+    )
+    landing: Path | None = Field(
+        default=None, description="The folder where new files arrive; by default HM_HOME/landing."
+    )
+    storage: Literal["local"] = Field(
+        default="local", description="Where tables and artifacts live: DuckDB and disk."
+    )
+    first_week: date | None = Field(
+        default=None,
+        description="First day of the first week; by default what the landing zone's dataset.toml "
+        "says, else 2018-09-19.",
+    )
+    train_weeks: int = Field(
+        default=26, ge=1, le=520, description="Weeks of history in the training split."
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Seeds all randomness.")
+
+    @field_validator("home", "landing")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        # Child processes and a changed working directory must find the same place.
+        return None if path is None else path.expanduser().absolute()
+
+    @property
+    def landing_zone(self) -> LandingZone:
+        return LandingZone(self.landing or self.home / "landing")
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The weekly calendar; its first week from HM_FIRST_WEEK, the data set, or the default."""
+        if self.first_week is not None:
+            return Calendar(self.first_week)
+        dataset = self.landing_zone.dataset()
+        return Calendar(HM_FIRST_WEEK_DEFAULT if dataset is None else dataset.first_week)
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises SettingsError for an unknown ``HM_`` name or a value that cannot be used.
+    """
+    _refuse_unknown(os.environ, "the environment")
+    _refuse_unknown(dotenv_values(".env"), ".env")
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"HM_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+        )
+        raise SettingsError(problems) from None
+
+
+def _refuse_unknown(variables: Mapping[str, str | None], where: str) -> None:
+    known = {f"HM_{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(name for name in variables if name.startswith("HM_") and name not in known)
+    if unknown:
+        raise SettingsError(
+            f"unknown setting {', '.join(unknown)} in {where}; "
+            f"the settings are {', '.join(sorted(known))}"
+        )

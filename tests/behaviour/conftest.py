@@ -1,0 +1,134 @@
+"""A small made-up week, whose numbers can be worked out by hand.
+
+Seven of eight articles can be recommended, four of five customers bought in the test week, and
+lists hold three articles:
+
+| customer | past purchases | history | bought | model     | popularity |
+|---|---|---|---|---|---|
+| 0 | 3   | 0, 1 | 0, 5 | 0, 2, 5 | 1, 2, 0 |
+| 1 | 600 | 2    | 3    | 1, 3, 0 | 1, 2, 0 |
+| 3 | 0   | –    | 1    | 2, 1, 0 | 1, 2, 0 |
+| 4 | 25  | 0    | 6    | 0, 1, 2 | 1, 2, 0 |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from hm_platform.behaviour.inputs import Evaluated, ReportInputs, SplitVolume
+from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
+from hm_platform.modelling.metrics import Purchased, evaluate
+
+WEEK = date(2020, 9, 16)
+MODEL = [[0, 2, 5], [1, 3, 0], [2, 1, 0], [0, 1, 2]]
+POPULARITY = [[1, 2, 0]] * 4
+BOUGHT = {0: [0, 5], 1: [3], 3: [1], 4: [6]}
+HISTORY = {0: [0, 1], 1: [2], 4: [0]}
+NAMES = ["Strap top", "Jade slim", "Zip hoodie", None, "Polo & co", "Tights", "Scarf", "Unsold"]
+
+
+def int32(values: object) -> np.ndarray:
+    return np.asarray(values, dtype=np.int32)
+
+
+def rows(values: Mapping[int, Sequence[int]], n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compressed sparse rows of n rows."""
+    offsets = np.cumsum([0, *(len(values.get(i, ())) for i in range(n))]).astype(np.int64)
+    return offsets, int32([v for i in range(n) for v in values.get(i, ())])
+
+
+def snapshot(
+    history: Mapping[int, Sequence[int]] = HISTORY,
+    past: Sequence[int] = (3, 600, 1, 0, 25),
+    sold: Sequence[int] = (50, 40, 30, 20, 10, 5, 1, 0),
+    recent: Sequence[int] = (1, 9, 5, 2, 0, 0, 1, 0),
+) -> Snapshot:
+    """What is known before the test week; no prices, no attributes."""
+    offsets, articles = rows(history, len(past))
+    days = int32(np.arange(len(articles)) + 1)
+    return Snapshot(
+        week=WEEK,
+        split="test",
+        cutoff=WEEK,
+        training_articles=len(sold),
+        training_customers=len(past),
+        article_ids=pa.array([f"010877{5000 + i}" for i in range(len(sold))]),
+        customer_ids=pa.array([f"{i:064x}" for i in range(len(past))]),
+        articles={"purchases_total": int32(sold), "purchases_last_4_weeks": int32(recent)},
+        customers={"purchases_total": int32(past)},
+        histories=Histories(offsets, articles, int32(days * 0 + 1), days, days, days),
+        copurchases=Neighbours(np.zeros(len(sold) + 1, np.int64), int32([]), np.zeros(0, "f4")),
+    )
+
+
+def purchases(bought: Mapping[int, Sequence[int]]) -> Purchased:
+    offsets, articles = rows(dict(enumerate(bought.values())), len(bought))
+    return Purchased(int32(list(bought)), offsets, articles)
+
+
+def evaluated(
+    name: str, lists: Sequence[Sequence[int]], bought: Purchased, baseline: bool = True
+) -> Evaluated:
+    articles = int32(lists)
+    shown = len(set(articles[articles >= 0].tolist()))
+    return Evaluated(name, baseline, articles, evaluate(articles, bought), min(1, shown / 7))
+
+
+def build(
+    lists: Mapping[str, Sequence[Sequence[int]]] | None = None,
+    bought: Mapping[int, Sequence[int]] = BOUGHT,
+    **changes: Any,
+) -> ReportInputs:
+    """The week above, with other lists, purchases or fields where asked for."""
+    week = purchases(bought)
+    lists = {"two_tower": MODEL, "popularity": POPULARITY} if lists is None else lists
+    fields: dict[str, Any] = {
+        "week": WEEK,
+        "dataset": "Made-up shop",
+        "snapshot": snapshot(),
+        "bought": week,
+        "recommenders": [evaluated(n, a, week, n != "two_tower") for n, a in lists.items()],
+        "published": "two_tower",
+        "published_reason": "It won on the validation week.",
+        "epochs": [
+            {"epoch": 1, "train_loss": 6.5, "val_loss": 6.75, "val_map@3": 0.25},
+            {"epoch": 2, "train_loss": 5.5, "val_loss": 6.25, "val_map@3": 0.375},
+            {"epoch": 3, "train_loss": 5.0, "val_loss": 6.5, "val_map@3": 0.3125},
+        ],
+        "volumes": [
+            SplitVolume("train", 12345, date(2020, 6, 17), date(2020, 9, 8), 5, 8),
+            SplitVolume("validation", 0, None, None, 0, 0),
+            SplitVolume("test", 5, WEEK, date(2020, 9, 22), 4, 5),
+        ],
+        "versions": {"hm_platform": "0.1.0"},
+        "fingerprints": {"Data": "b1946ac9"},
+        "feature_graph_svg": '<svg xmlns="http://www.w3.org/2000/svg"><text>mean_price</text></svg>',
+        "article_names": pa.array(NAMES),
+    }
+    return ReportInputs(**{**fields, **changes})
+
+
+@pytest.fixture
+def make_inputs() -> Callable[..., ReportInputs]:
+    return build
+
+
+@pytest.fixture
+def inputs() -> ReportInputs:
+    return build()
+
+
+@pytest.fixture
+def make_snapshot() -> Callable[..., Snapshot]:
+    return snapshot
+
+
+@pytest.fixture
+def make_evaluated() -> Callable[..., Evaluated]:
+    return evaluated

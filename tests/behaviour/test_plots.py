@@ -1,0 +1,79 @@
+"""Pictures in Markdown for Dagster's UI."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+
+from hm_platform.behaviour.charts import Chart
+from hm_platform.behaviour.inputs import ReportInputs
+from hm_platform.behaviour.plots import (
+    behaviour_markdown,
+    board_markdown,
+    curve_charts,
+    curves_markdown,
+    picture,
+)
+from hm_platform.behaviour.reclist_tests import run_behavioral_tests
+
+IMAGE = re.compile(r"!\[([^\]]+)\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)")
+
+
+def pictures(markdown: str) -> list[tuple[str, str]]:
+    """(alternative text, text in the picture); only pictures may be there."""
+    assert IMAGE.sub("", markdown).strip() == ""
+    found = []
+    for alternative, data in IMAGE.findall(markdown):
+        root = ET.fromstring(base64.b64decode(data))  # noqa: S314 -- our own output
+        found.append((alternative, " ".join(root.itertext())))
+    return found
+
+
+def test_board(inputs: ReportInputs) -> None:
+    ((alternative, drawn),) = pictures(board_markdown(inputs))
+    assert alternative == "MAP@3 in the test week: Two-tower 0.4583, Popularity 0.2917"
+    assert "0.4583" in drawn
+    assert "published" in drawn
+
+
+def test_curves(inputs: ReportInputs) -> None:
+    (loss, _), (score, _) = pictures(curves_markdown(inputs.epochs))
+    assert loss == "Loss: Training loss last 5; Validation loss last 6.5"
+    assert score == "MAP in validation: Validation MAP@3 highest 0.375 at epoch 2"
+
+
+def test_no_curves_are_said_in_words() -> None:
+    assert curves_markdown([]) == "No training curves were logged.\n"
+
+
+def test_epochs_may_lack_numbers_and_hold_numpys() -> None:
+    epochs: list[Any] = [{"train_loss": np.float32(2)}, {"train_loss": None}, {"train_loss": 1}]
+    charts = curve_charts(epochs)
+    assert [c.said for c in charts] == ["Training loss last 1"]
+
+
+def test_pictures_are_small(inputs: ReportInputs) -> None:
+    epochs = [{"epoch": e, "train_loss": 1 / (e + 1), "map": e / 100} for e in range(200)]
+    assert len(curves_markdown(epochs)) < 40_000
+    assert len(board_markdown(inputs)) < 10_000
+
+
+def test_brackets_do_not_end_the_alternative_text() -> None:
+    chart = Chart("a]b", "c\n[d", 10, "<g/>")
+    assert pictures(picture(chart))[0][0] == "a)b: c (d"
+
+
+def test_the_same_inputs_give_the_same_bytes(inputs: ReportInputs) -> None:
+    assert board_markdown(inputs) == board_markdown(inputs)
+
+
+def test_behaviour_has_titles_and_legends(inputs: ReportInputs) -> None:
+    activity, repeats = pictures(behaviour_markdown(inputs, run_behavioral_tests(inputs)))
+    assert activity[0].startswith("MAP@3 by number of past purchases: 0: Two-tower 0.5, Popularity")
+    assert "● Two-tower ● Popularity" in activity[1]
+    assert repeats[0].startswith("Repeats and discoveries: Two-tower 17% repeats and 83% disc")
+    assert "● repeats ● discoveries" in repeats[1]

@@ -1,0 +1,29 @@
+"""What all tests share: settings of their own, never those of the person who runs them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Machines that run tests are shared: how long an example takes says nothing about the code.
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50
+)
+settings.load_profile("tests")
+
+for _name in [name for name in os.environ if name.startswith(("HM_", "DAGSTER_"))]:
+    del os.environ[_name]
+# Read when the asset modules are imported: one calendar, the sample's, for all in-process tests.
+os.environ["HM_FIRST_WEEK"] = "2016-12-26"
+_home = tempfile.TemporaryDirectory(prefix="hm-test-")
+os.environ["HM_HOME"] = _home.name
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _remove_home() -> Iterator[None]:
+    yield
+    _home.cleanup()

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+
+from hm_platform.calendar import WEEK, Calendar, CalendarError
+from hm_platform.datasets.plan import DatasetError, SplitPlan
+from hm_platform.datasets.splits import article_index, build_split, customer_index
+
+FIRST = date(2017, 1, 2)
+CALENDAR = Calendar(FIRST)
+W = FIRST + 6 * WEEK
+
+
+def plan(**knobs) -> SplitPlan:
+    return SplitPlan.for_week(W, CALENDAR, knobs.pop("train_weeks", 3), **knobs)
+
+
+def purchases(rows: list[tuple[date, str, str, float]]) -> pa.RecordBatchReader:
+    days, customers, articles, prices = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return pa.table(
+        {
+            "t_dat": pa.array(days, pa.date32()),
+            "customer_id": pa.array(customers, pa.string()),
+            "article_id": pa.array(articles, pa.string()),
+            "price": pa.array(prices, pa.float64()),
+            "sales_channel_id": pa.array([1] * len(rows), pa.int8()),
+        }
+    ).to_reader()
+
+
+def weekly(column: str, rows: list[tuple[date, str]]) -> pa.RecordBatchReader:
+    weeks, ids = zip(*rows, strict=True) if rows else ((), ())
+    return pa.table(
+        {"week": pa.array(weeks, pa.date32()), column: pa.array(ids, pa.string())}
+    ).to_reader()
+
+
+def known(column: str, ids: list[str]) -> pa.RecordBatchReader:
+    return pa.table({column: pa.array(ids, pa.string())}).to_reader()
+
+
+def test_the_splits_touch_and_do_not_overlap() -> None:
+    bounds = plan().bounds
+    assert bounds["train"] == (W - 4 * WEEK, W - WEEK)
+    assert bounds["validation"] == (W - WEEK, W)
+    assert bounds["test"] == (W, W + WEEK)
+    assert plan().cutoffs == {"validation": W - WEEK, "test": W, "serving": W + WEEK}
+
+
+def test_training_begins_with_the_calendar_when_history_is_short() -> None:
+    assert plan(train_weeks=50).train_start == FIRST
+
+
+def test_the_ends_can_be_moved_earlier() -> None:
+    moved = plan(training_end=str(W - 3 * WEEK), validation_end=str(W - WEEK))
+    assert moved.bounds == {
+        "train": (W - 4 * WEEK, W - 3 * WEEK),
+        "validation": (W - 3 * WEEK, W - WEEK),
+        "test": (W - WEEK, W + WEEK),
+    }
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"training_end": str(W)},
+        {"validation_end": str(W - WEEK)},
+        {"validation_end": str(W + WEEK)},
+        {"training_end": str(W - 4 * WEEK)},
+        {"customer_fraction": 0.0},
+        {"customer_fraction": 1.5},
+    ],
+)
+def test_bounds_that_make_no_sense_are_refused(knobs: dict) -> None:
+    with pytest.raises(DatasetError):
+        plan(**knobs)
+
+
+def test_an_end_that_is_no_week_is_refused() -> None:
+    with pytest.raises(CalendarError):
+        plan(training_end=str(W - WEEK + timedelta(days=1)))
+
+
+def test_trained_articles_come_first_then_all_others_each_by_id() -> None:
+    sales = [(W - 4 * WEEK, "b"), (W - 2 * WEEK, "a"), (W, "0c"), (W - 5 * WEEK, "z"), (W, "a")]
+    index = article_index(plan(), weekly("article_id", sales), known("article_id", ["y", "a"]))
+    assert index["article_id"].to_pylist() == ["a", "b", "0c", "y", "z"]
+    assert index["article_index"].to_pylist() == [0, 1, 2, 3, 4]
+    assert index["in_training"].to_pylist() == [True, True, False, False, False]
+
+
+def test_what_first_sells_after_the_week_is_not_known() -> None:
+    sales = [(W - 2 * WEEK, "a"), (W + WEEK, "later")]
+    index = article_index(plan(), weekly("article_id", sales), known("article_id", []))
+    assert index["article_id"].to_pylist() == ["a"]
+
+
+def test_numbers_of_trained_entities_do_not_depend_on_later_weeks() -> None:
+    past = [(W - 2 * WEEK, "m"), (W - 3 * WEEK, "c")]
+    alone = article_index(plan(), weekly("article_id", past), known("article_id", []))
+    later = article_index(
+        plan(), weekly("article_id", [*past, (W, "a")]), known("article_id", ["b"])
+    )
+    assert later.slice(0, 2).equals(alone)
+
+
+def indices(ids: list[str]) -> tuple[pa.Table, pa.Table]:
+    articles = article_index(
+        plan(), weekly("article_id", [(W - 2 * WEEK, i) for i in ids]), known("article_id", [])
+    )
+    customers = customer_index(
+        plan(), weekly("customer_id", [(W - 2 * WEEK, i) for i in ids]), known("customer_id", [])
+    )
+    return articles, customers
+
+
+def test_a_split_holds_its_days_only_with_indices_beside_the_ids() -> None:
+    rows = [
+        (W - WEEK - timedelta(days=1), "b", "a", 1.0),
+        (W - WEEK, "a", "b", 2.0),
+        (W, "a", "a", 3.0),
+    ]
+    validation = build_split("validation", plan(), purchases(rows), *indices(["a", "b"]))
+    assert validation.rows.read_all().to_pylist() == [
+        {
+            "week": W,
+            "t_dat": W - WEEK,
+            "customer_id": "a",
+            "article_id": "b",
+            "customer_index": 0,
+            "article_index": 1,
+            "price": 2.0,
+            "sales_channel_id": 1,
+        }
+    ]
+
+
+def test_the_fingerprint_knows_content_and_not_the_order_of_arrival() -> None:
+    rows = [(W - 2 * WEEK + timedelta(days=i % 7), "ab"[i % 2], "ba"[i % 2], i) for i in range(20)]
+    one = build_split("train", plan(), purchases(rows), *indices(["a", "b"]))
+    other = build_split("train", plan(), purchases(rows[::-1]), *indices(["a", "b"]))
+    changed = build_split("train", plan(), purchases(rows[:-1]), *indices(["a", "b"]))
+    assert one.fingerprint == other.fingerprint != changed.fingerprint
+    assert one.rows.read_all().equals(other.rows.read_all())
+
+
+def test_equal_purchases_are_two_purchases() -> None:
+    rows = [(W, "a", "a", 1.0)] * 2
+    assert build_split("test", plan(), purchases(rows), *indices(["a"])).count == 2
+
+
+def test_an_empty_training_split_says_what_to_do() -> None:
+    with pytest.raises(DatasetError, match="load them first"):
+        build_split("train", plan(), purchases([]), *indices(["a"]))
+
+
+def test_a_purchase_that_the_indices_do_not_know_is_an_error() -> None:
+    with pytest.raises(DatasetError, match="article_index"):
+        build_split("test", plan(), purchases([(W, "new", "a", 1.0)]), *indices(["a"]))
+
+
+def test_the_sample_keeps_whole_customers_the_same_ones_each_time() -> None:
+    ids = [f"c{i:03}" for i in range(200)]
+    rows = [(W - 2 * WEEK + timedelta(days=d), i, "c001", 1.0) for i in ids for d in range(3)]
+    half = plan(customer_fraction=0.5, seed=7)
+    split = build_split("train", half, purchases(rows), *indices(ids)).rows.read_all()
+    kept = set(split["customer_id"].to_pylist())
+    assert 60 < len(kept) < 140
+    assert split.num_rows == 3 * len(kept)
+    tenth = plan(customer_fraction=0.1, seed=7)
+    fewer = build_split("train", tenth, purchases(rows), *indices(ids)).rows.read_all()
+    assert set(fewer["customer_id"].to_pylist()) < kept
+    index = customer_index(
+        half, weekly("customer_id", [(W - 2 * WEEK, i) for i in ids]), known("customer_id", [])
+    )
+    trained = index.filter(index["in_training"])
+    assert set(trained["customer_id"].to_pylist()) == kept
+    assert index.num_rows == 200

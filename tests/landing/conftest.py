@@ -1,0 +1,14 @@
+"""What the landing tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hm_platform.landing.zone import LandingZone
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> LandingZone:
+    return LandingZone(tmp_path / "landing")

@@ -1,0 +1,87 @@
+"""Tests of listing a landing zone and of its dataset.toml."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+
+import pytest
+
+from hm_platform.landing.errors import LandingError
+from hm_platform.landing.zone import DatasetInfo, LandingZone
+from tests.landing.landed import put
+
+
+def test_lists_data_files_sorted_and_leaves_the_rest(zone: LandingZone) -> None:
+    for name in (
+        *("b.csv", "a.parquet", "c.csv.gz", "2020/d.CSV", "it's; drop table x.csv"),
+        *(".hidden.csv", ".sub/e.csv", "f.csv.tmp", "g.csv.part", "h.txt", "i.csv.zip", "csv"),
+    ):
+        put(zone, f"transactions/{name}", "x")
+    assert [file.uri for file in zone.files("transactions")] == [
+        "transactions/2020/d.CSV",
+        "transactions/a.parquet",
+        "transactions/b.csv",
+        "transactions/c.csv.gz",
+        "transactions/it's; drop table x.csv",
+    ]
+    assert [file.size for file in zone.files("transactions")] == [1] * 5
+    assert zone.files("articles") == []
+
+
+def test_a_pipe_or_dangling_link_is_no_file(zone: LandingZone) -> None:
+    put(zone, "transactions/a.csv", "x")
+    os.mkfifo(zone.root / "transactions/pipe.csv")
+    (zone.root / "transactions/gone.csv").symlink_to(zone.root / "nowhere")
+    assert [file.uri for file in zone.files("transactions")] == ["transactions/a.csv"]
+
+
+def test_a_name_that_is_not_utf8_has_a_printable_uri(zone: LandingZone) -> None:
+    put(zone, "transactions/a.csv", "x")
+    try:
+        (zone.root / "transactions" / os.fsdecode(b"b\xff.csv")).write_text("x")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    uris = [file.uri for file in zone.files("transactions")]
+    assert uris == ["transactions/a.csv", "transactions/b\\xff.csv"]
+
+
+def test_dataset_info_is_read_as_written(zone: LandingZone) -> None:
+    info = DatasetInfo('a "quoted" \\ name', date(2017, 1, 2))
+    assert zone.dataset() is None
+    assert zone.write_dataset_info(info)
+    assert zone.dataset() == info
+    assert not zone.write_dataset_info(info)
+
+
+def test_two_data_sets_in_one_zone_are_refused(zone: LandingZone) -> None:
+    zone.write_dataset_info(DatasetInfo("one", date(2017, 1, 2)))
+    with pytest.raises(LandingError, match="already holds the data set 'one'"):
+        zone.write_dataset_info(DatasetInfo("two", date(2017, 1, 2)))
+    assert zone.dataset() == DatasetInfo("one", date(2017, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = ", "not valid TOML"),
+        ("first_week = 2017-01-02", "has no name"),
+        ("name = 5\nfirst_week = 2017-01-02", "has no name"),
+        ('name = "x"', "has no first_week"),
+        ('name = "x"\nfirst_week = "soon"', "has no first_week"),
+        ('name = "x"\nfirst_week = 2017-01-02T10:00:00', "has no first_week"),
+        (b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_a_malformed_dataset_file_is_named(
+    zone: LandingZone, text: str | bytes, message: str
+) -> None:
+    path = put(zone, "dataset.toml", text)
+    with pytest.raises(LandingError, match=message) as raised:
+        zone.dataset()
+    assert str(path) in str(raised.value)
+
+
+def test_first_week_may_be_a_string(zone: LandingZone) -> None:
+    put(zone, "dataset.toml", 'name = "x"\nfirst_week = "2017-01-02"')
+    assert zone.dataset() == DatasetInfo("x", date(2017, 1, 2))

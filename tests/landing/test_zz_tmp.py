@@ -1,0 +1,124 @@
+"""Property: whatever is done to a transactions file, every row is loaded or refused, never lost.
+
+Files are made of good rows, whose values are known, and of lines that something happened to, of
+which nothing is known but that each is one row.
+"""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hm_platform.landing.loading import read_quarantine, read_transactions
+from hm_platform.landing.zone import LandingZone
+from tests.landing.landed import CALENDAR, TODAY, index, put
+
+COLUMNS = ["t_dat", "customer_id", "article_id", "price", "sales_channel_id"]
+
+Row = tuple[date, str, str, float, int]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a file, without its end, and the row it is if that is known."""
+
+    text: bytes
+    row: Row | None
+
+
+# No surrogates, which are no UTF-8; no line ends; no U+FFFD, which says that bytes were damaged.
+names = st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\n\ufffd"),
+    min_size=1,
+    max_size=12,
+).filter(lambda name: bool(name.strip()) and "\x01\x02\x03\x04" not in name)
+
+good_rows: st.SearchStrategy[Row] = st.tuples(
+    st.dates(CALENDAR.first_week, TODAY),
+    names,
+    names,
+    st.floats(0, 1e9),
+    st.sampled_from([1, 2]),
+)
+
+
+@st.composite
+def good_lines(draw: st.DrawFn, delimiter: str, order: list[int]) -> Line:
+    row = draw(good_rows)
+    texts = [str(row[i]) if i != 3 else repr(row[3]) for i in order]
+    quoted = [
+        '"' + text.replace('"', '""') + '"'
+        if delimiter in text or text.startswith('"') or draw(st.booleans())
+        else text
+        for text in texts
+    ]
+    return Line(delimiter.join(quoted).encode(), row)
+
+
+@st.composite
+def mangled_lines(draw: st.DrawFn, delimiter: str, order: list[int]) -> Line:
+    text = draw(good_lines(delimiter, order)).text
+    position = draw(st.integers(0, len(text)))
+    inserted = draw(
+        st.one_of(
+            st.sampled_from([b'"', b"'", b"\\", delimiter.encode(), b"\xff", b"\x00", b"NULL"]),
+            st.sampled_from([b"\xed\xa0\x80", b"\x01\x02\x03\x04", "\ufeff".encode()]),
+            st.binary(max_size=6),
+        )
+    )
+    removed = draw(st.integers(0, 8))
+    mangled = text[:position] + inserted + text[position + removed :]
+    return Line(mangled.replace(b"\r", b"").replace(b"\n", b"") or b"x", None)
+
+
+@st.composite
+def files(draw: st.DrawFn) -> tuple[bytes, list[Line]]:
+    delimiter = draw(st.sampled_from([",", ",", ";", "\t", "|"]))
+    order = draw(st.permutations(range(5)))
+    line = st.one_of(good_lines(delimiter, order), mangled_lines(delimiter, order))
+    lines = draw(st.lists(line, max_size=8))
+    ends = [[b"\n"], [b"\r\n"], [b"\r"], [b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\n"]]
+    end = st.sampled_from(draw(st.sampled_from(ends)))
+    header = delimiter.join(COLUMNS[i] for i in order).encode()
+    texts = [header, *(each.text for each in lines)]
+    content = b"".join(text + draw(end) for text in texts)
+    if draw(st.booleans()):
+        content = b"\xef\xbb\xbf" + content
+    return content, lines
+
+
+@settings(max_examples=2500, deadline=None)
+@given(files(), st.booleans())
+def test_no_row_is_lost_and_good_rows_are_exact(
+    file: tuple[bytes, list[Line]], gzipped: bool
+) -> None:
+    content, lines = file
+    with tempfile.TemporaryDirectory() as folder:
+        zone = LandingZone(Path(folder))
+        suffix = ".gz" if gzipped else ""
+        put(zone, f"transactions/a.csv{suffix}", gzip.compress(content) if gzipped else content)
+        found = index(zone)
+        (entry,) = found.to_pylist()
+        end = TODAY + timedelta(days=1)
+        loaded = read_transactions(zone, found, CALENDAR.first_week, end).read_all().to_pylist()
+        refused = read_quarantine(zone, found).read_all().to_pylist()
+    assert entry["state"] == "loaded", entry["reason"]
+    assert entry["rows"] == len(lines)
+    assert entry["rows"] == entry["rows_loaded"] + entry["rows_quarantined"]
+    assert (len(loaded), len(refused)) == (entry["rows_loaded"], entry["rows_quarantined"])
+    numbers = sorted(row["row_number"] for row in loaded + refused)
+    assert numbers == list(range(1, len(lines) + 1))
+    rows = {row["row_number"]: tuple(row[name] for name in COLUMNS) for row in loaded}
+    for number, line in enumerate(lines, start=1):
+        if line.row is not None:
+            assert rows[number] == line.row
+    for row in refused:
+        text = lines[row["row_number"] - 1].text.decode(errors="replace")
+        assert row["record"] == text.replace("\x01\x02\x03\x04", "\ufffd")
+        assert row["reason"]

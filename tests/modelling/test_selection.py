@@ -1,0 +1,54 @@
+"""Which recommender is published."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from hm_platform.modelling.errors import ModellingError
+from hm_platform.modelling.selection import baselines, choose_recommender, recommender_named
+
+
+def scores(**maps: float) -> dict[str, dict[str, float]]:
+    return {name: {"map": value} for name, value in maps.items()}
+
+
+def test_the_best_on_the_validation_week_is_published():
+    assert choose_recommender(scores(two_tower=0.1, repurchase=0.2, popularity=0.0)) == "repurchase"
+    assert choose_recommender(scores(two_tower=0.3, repurchase=0.2)) == "two_tower"
+
+
+def test_ties_go_to_the_model_and_then_to_the_first_name():
+    assert choose_recommender(scores(repurchase=0.2, two_tower=0.2)) == "two_tower"
+    assert choose_recommender(scores(repurchase=0.2, co_purchase=0.2, two_tower=0)) == "co_purchase"
+
+
+def test_without_a_validation_week_the_model_is_published():
+    assert choose_recommender({}) == "two_tower"
+
+
+def test_a_contender_without_a_score_is_an_error():
+    with pytest.raises(ModellingError, match="repurchase"):
+        choose_recommender({"repurchase": {"recall": 1.0}})
+
+
+def test_contenders_are_found_by_name():
+    model, *others = baselines()
+    for recommender in others:
+        assert recommender_named(recommender.name, model).name == recommender.name
+    assert recommender_named(model.name, model) is model
+    with pytest.raises(ModellingError, match="no recommender 'magic'"):
+        recommender_named("magic", model)
+
+
+def test_baselines_metrics_and_manifests_do_without_torch():
+    code = (
+        "import sys\n"
+        "from hm_platform.modelling import fallback, metrics, model_store, selection, parameters\n"
+        "heavy = {'torch', 'pytorch_lightning', 'dagster', 'hamilton', 'pandas'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
