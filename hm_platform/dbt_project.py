@@ -61,7 +61,8 @@ def environment(settings: Settings) -> Iterator[None]:
 
 def build_arguments(weeks: tuple[date, date] | None) -> Sequence[str]:
     """The arguments of ``dbt`` that build what is selected; ``weeks`` = [first day, day after)."""
-    arguments = ["build"]
+    # Unit tests are about the SQL and not about the data: they run with the project's own tests.
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
     if weeks is not None:
         start, end = weeks
         arguments += ["--event-time-start", str(start), "--event-time-end", str(end)]

@@ -12,8 +12,6 @@ from dagster import (
     define_asset_job,
 )
 
-from hm_platform.assets.partitions import weekly
-
 refresh_landing = define_asset_job(
     "refresh_landing",
     selection=(
@@ -37,7 +35,6 @@ load_weeks = define_asset_job(
         | AssetSelection.assets("raw/transactions").downstream()
         & AssetSelection.groups("staging", "marts")
     ),
-    partitions_def=weekly,
     description="Loads the purchases of a week, or of a range of weeks in one run: raw, joined, "
     "and the weekly aggregates.",
 )
@@ -45,7 +42,6 @@ load_weeks = define_asset_job(
 build_week = define_asset_job(
     "build_week",
     selection=AssetSelection.groups("datasets", "features", "models", "evaluation", "serving"),
-    partitions_def=weekly,
     description="Everything after loading, for one week: splits, features, model, report, and the "
     "recommendations for the week after.",
 )
@@ -53,7 +49,6 @@ build_week = define_asset_job(
 load_and_build = define_asset_job(
     "load_and_build",
     selection=AssetSelection.all(),
-    partitions_def=weekly,
     description="One week from the landing zone to the published recommendations. The weeks before "
     "it must be loaded.",
 )

@@ -17,8 +17,9 @@ settings.load_profile("tests")
 
 for _name in [name for name in os.environ if name.startswith(("HM_", "DAGSTER_"))]:
     del os.environ[_name]
-# Read when the asset modules are imported: one calendar, the sample's, for all in-process tests.
-os.environ["HM_FIRST_WEEK"] = "2016-12-26"
+# Read when the asset modules are imported: one calendar, that of synthetic data, for all tests.
+os.environ["HM_FIRST_WEEK"] = "2018-09-19"
+os.environ["HM_TRAIN_WEEKS"] = "4"
 _home = tempfile.TemporaryDirectory(prefix="hm-test-")
 os.environ["HM_HOME"] = _home.name
 

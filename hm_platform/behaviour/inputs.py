@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from hm_platform.errors import PlatformError
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.metrics import CustomerMetrics, Purchased
 
@@ -21,7 +22,7 @@ Epoch = Mapping[str, float | int | None]
 """What was logged for one training epoch: ``epoch`` and any number of named values."""
 
 
-class BehaviourError(ValueError):
+class BehaviourError(PlatformError, ValueError):
     """The behavioural report cannot be made from what it was given."""
 
 

@@ -53,9 +53,7 @@ def main(
     pass
 
 
-@app.command(
-    epilog="Examples: [bold]hm build[/]; [bold]hm build --week 2017-12-25[/]", short_help="Build."
-)
+@app.command(epilog="Examples: [bold]hm build[/]; [bold]hm build --week 2017-12-25[/]")
 def build(
     week: Annotated[
         str | None,

@@ -12,7 +12,7 @@ the week that is built. Any selection of splits will do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -199,11 +199,11 @@ def _ids(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _pairs(
-    week: date,
     cutoffs: Mapping[str, date],
     article_index: pa.Table,
     customer_index: pa.Table,
     rows: Rows,
+    since: date = date.min,
 ) -> tuple[Workspace, int]:
     """A workspace that holds the weekly purchases of articles by customers, and how many articles
     there are.
@@ -211,12 +211,11 @@ def _pairs(
     The leakage check runs for all splits before the first row is given out: whoever reads a
     stream may report an error inside it without its type.
     """
-    _check_cutoffs(week, cutoffs)
     workspace = Workspace()
     try:
         n_articles = workspace.add_index("article", article_index)
         workspace.add_index("customer", customer_index)
-        workspace.add_purchases("pair", _PAIRS, rows, max(cutoffs.values()))
+        workspace.add_purchases("pair", _PAIRS, rows, max(cutoffs.values()), since)
         for cutoff in cutoffs.values():
             known_before(_PAIRS, workspace.latest("pair", cutoff), cutoff, "last_day")
     except BaseException:
@@ -243,15 +242,15 @@ def purchase_histories(
     FeatureError : when a cut-off or an index does not fit, or (while reading) a feature fails its
         output check.
     """
-    workspace, _ = _pairs(
-        week, cutoffs, article_index, customer_index, weekly_customer_article_purchases
-    )
+    _check_cutoffs(week, cutoffs)
+    rows = weekly_customer_article_purchases
+    workspace, _ = _pairs(cutoffs, article_index, customer_index, rows)
 
     def batches() -> Iterator[pa.RecordBatch]:
         with workspace:
             for split, cutoff in cutoffs.items():
-                for rows in workspace.histories(cutoff):
-                    inputs = known_before(_PAIRS, rows, cutoff, "bought_last_day") | {
+                for bought in workspace.histories(cutoff):
+                    inputs = known_before(_PAIRS, bought, cutoff, "bought_last_day") | {
                         "cutoff": cutoff,
                         "longest_history": LONGEST_HISTORY,
                     }
@@ -286,15 +285,16 @@ def copurchases(
     FeatureError : when a cut-off or an index does not fit, or (while reading) a feature fails its
         output check.
     """
-    workspace, n_articles = _pairs(
-        week, cutoffs, article_index, customer_index, weekly_customer_article_purchases
-    )
+    _check_cutoffs(week, cutoffs)
+    since = min(cutoffs.values()) - timedelta(weeks=weeks)
+    rows = weekly_customer_article_purchases
+    workspace, n_articles = _pairs(cutoffs, article_index, customer_index, rows, since)
 
     def batches() -> Iterator[pa.RecordBatch]:
         with workspace:
             for split, cutoff in cutoffs.items():
-                rows = workspace.baskets(cutoff, weeks)
-                inputs = known_before(_PAIRS, rows, cutoff, "basket_last_day") | {
+                baskets = workspace.baskets(cutoff, weeks)
+                inputs = known_before(_PAIRS, baskets, cutoff, "basket_last_day") | {
                     "n_articles": n_articles,
                     "largest_basket": LARGEST_BASKET,
                     "damping": DAMPING,

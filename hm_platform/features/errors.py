@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hm_platform.errors import PlatformError
 
-class FeatureError(ValueError):
+
+class FeatureError(PlatformError, ValueError):
     """Inputs that no feature can be computed from, or a feature that fails its output check."""
 
 

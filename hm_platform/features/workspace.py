@@ -45,8 +45,11 @@ class Workspace:
         self._spill = tempfile.TemporaryDirectory(prefix="hm-features-")
         self._db = duckdb.connect()
         self._db.execute(f"SET temp_directory = '{self._spill.name}'")
-        self._db.execute("ATTACH ':memory:' AS stage (COMPRESS)")
-        self._db.execute("USE stage")
+        # DuckDB takes an Arrow stream for a small table, and would join by holding the stream and
+        # probing it with the index. Without these two it holds what is written on the right.
+        self._db.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+        # No result depends on the order of the staged rows, and keeping it takes time.
+        self._db.execute("SET preserve_insertion_order = false")
 
     def __enter__(self) -> Workspace:
         return self
@@ -106,8 +109,10 @@ class Workspace:
             raise FeatureError(f"{source} has more than one row for some {name}")
         return found.drop_columns([number])
 
-    def add_purchases(self, kind: str, source: str, rows: Rows, before: date) -> None:
-        """Take the weekly rows before ``before``: by article, customer or pair of the two.
+    def add_purchases(
+        self, kind: str, source: str, rows: Rows, before: date, since: date = date.min
+    ) -> None:
+        """Take the weekly rows of these weeks: by article, customer or pair of the two.
 
         Rows of customers that are not in the customer index (not in the sample) are left out.
 
@@ -125,8 +130,8 @@ class Workspace:
         self._db.register("incoming", rows)
         self._db.execute(
             f"INSERT INTO {kind} SELECT {', '.join(columns)} FROM incoming "
-            f"{' '.join(joins[name] for name in ids)} WHERE week < $before",
-            {"before": before},
+            f"{' '.join(joins[name] for name in ids)} WHERE week >= $since AND week < $before",
+            {"since": since, "before": before},
         )
         self._db.unregister("incoming")
         if "article_index" in columns:

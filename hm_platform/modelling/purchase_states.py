@@ -55,7 +55,8 @@ class PurchaseStates:
         customers, day : shape (n,); a customer may occur several times, on any day
         """
         customers = customers.astype(np.int64)
-        end = np.searchsorted(self.keys, customers * self.stride + np.minimum(day, self.stride))
+        limit = customers * self.stride + np.clip(day, 0, self.stride)
+        end = np.searchsorted(self.keys, limit)
         counts = end - self.offsets[customers]
         row = np.repeat(np.arange(len(customers), dtype=np.int64), counts)
         back = np.arange(len(row), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -73,3 +73,12 @@ def transactions(
 
 def quarantine(zone: LandingZone) -> list[dict[str, Any]]:
     return read_quarantine(zone, index(zone)).read_all().to_pylist()
+
+
+def state(root: Path) -> dict[str, tuple[int, bytes]]:
+    """Time of change and content of every file under ``root``, by relative name."""
+    return {
+        path.relative_to(root).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }

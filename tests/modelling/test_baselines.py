@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.modelling.worlds import VALIDATION, World, day, pairs_before, random_world
 
 from hm_platform.modelling.baselines.co_purchase import CoPurchase
 from hm_platform.modelling.baselines.popularity import Popularity, SegmentPopularity
@@ -16,6 +15,7 @@ from hm_platform.modelling.baselines.repurchase import Repurchase
 from hm_platform.modelling.decay import HALF_LIVES, decayed_days
 from hm_platform.modelling.recommenders import SOURCES, popularity_rank
 from hm_platform.modelling.selection import baselines
+from tests.modelling.worlds import VALIDATION, World, day, pairs_before, random_world
 
 worlds = st.builds(random_world, st.integers(0, 10_000), st.just(8), st.integers(1, 14), st.just(3))
 
@@ -134,10 +134,10 @@ def test_segment_popularity_is_a_shrunk_share_of_the_segments_buyers(world, prio
         segment = segments[customer]
         peers = {c for c in buyers if segments[c] == segment and segment > 0}
 
-        def score(article: int, peers: set[int] = peers) -> float:
+        def score(article: int, peers: set[int] = peers, segment: int = segment) -> float:
             overall = sum(a == article for _, a in lately) / max(len(buyers), 1)
             own = sum(a == article and c in peers for c, a in lately)
-            size = len([c for c in buyers if segments[c] == segments[customer]])
+            size = len([c for c in buyers if segments[c] == segment])
             return np.float32((own + prior * overall) / (size + prior))
 
         ordered = sorted(slow_best_sellers(world), key=lambda a: (-score(a), rank[a]))[:5]

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.modelling.worlds import VALIDATION, World, day, pairs_before, random_world
 
-from hm_platform.modelling.data import TrainingData, make_examples, window_days
 from hm_platform.modelling.data import Purchases as SplitPurchases
+from hm_platform.modelling.data import TrainingData, make_examples, window_days
 from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.inputs import cardinalities
+from tests.modelling.worlds import VALIDATION, World, day, pairs_before, random_world
 
 
 def training_data(world: World, **options) -> TrainingData:
@@ -124,7 +124,9 @@ def test_an_epoch_goes_through_every_example_once_in_a_seeded_order():
     def plan(seed):
         return [b.tolist() for b in data.plan(np.random.default_rng(seed))]
 
-    assert sorted(sum(plan(0), [])) == list(range(len(data.examples.customers)))
+    assert sorted(i for batch in plan(0) for i in batch) == list(
+        range(len(data.examples.customers))
+    )
     assert plan(0) == plan(0) != plan(1)
     assert all(len(set(data.examples.window[batch])) == 1 for batch in plan(0))
     assert len(data) == len(plan(3)) == len(list(data.batches(0, 1)))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.modelling.worlds import World, day
 
 from hm_platform.modelling.fallback import WithFallback
 from hm_platform.modelling.ranking import empty
 from hm_platform.modelling.recommenders import SOURCES
 from hm_platform.modelling.selection import baselines
+from tests.modelling.worlds import World, day
 
 WORLD = World(
     [(day(1 + a % 5), c, a) for c in range(4) for a in range(c, 15)],
@@ -47,7 +47,7 @@ def test_every_customer_gets_twelve_distinct_articles(recommender):
 def test_customers_without_history_get_their_segments_best_sellers():
     found = WithFallback(Shy()).prepare(WORLD.snapshot()).top(np.array([4, 5, 0], np.int32), 12)
     sources = [{SOURCES[s] for s in row} for row in found.sources]
-    assert 7 != found.articles[0, 0]
+    assert found.articles[0, 0] != 7
     assert sources[0] == {"segment_popularity"}
     assert sources[1] == {"popularity"}
     assert found.articles[2, 0] == 7

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.modelling.worlds import random_world
 
 from hm_platform.features.encoders import SCALERS, VOCABULARIES, Encoders, Scaler
 from hm_platform.modelling.errors import ModellingError
@@ -21,10 +20,11 @@ from hm_platform.modelling.model_store import (
 )
 from hm_platform.modelling.parameters import TrainingParams
 from hm_platform.modelling.training import TrainedModel, TrainingInputs, train
+from tests.modelling.worlds import random_world
 
 WORLD = random_world(1)
 ENCODERS = Encoders(
-    {name: ("a", "ö") for name in VOCABULARIES}, {name: Scaler(1.5, 2.0) for name in SCALERS}
+    dict.fromkeys(VOCABULARIES, ("a", "ö")), dict.fromkeys(SCALERS, Scaler(1.5, 2.0))
 )
 FACTS = {
     "week": date(2020, 3, 4),

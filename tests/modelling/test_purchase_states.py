@@ -1,4 +1,4 @@
-"""Histories inside the training split: what was known on a day, and nothing of that day or later."""
+"""Histories inside the training split: what was known on a day, nothing of that day or later."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.modelling.worlds import histories, pairs_before
 
 from hm_platform.modelling.histories import history_block, snapshot_entries
 from hm_platform.modelling.purchase_states import purchase_states
+from tests.modelling.worlds import histories, pairs_before
 
 START = date(2020, 1, 1)
 DAYS = 30
@@ -33,7 +33,7 @@ def everybody_on(day):
     return np.arange(CUSTOMERS), np.full(CUSTOMERS, day)
 
 
-@given(purchases_lists, st.integers(0, DAYS + 40), st.integers(1, 8))
+@given(purchases_lists, st.integers(-9, DAYS + 40), st.integers(1, 8))
 def test_history_before_a_day_is_what_was_bought_before_it(purchases, day, length):
     found = states(purchases).before(*everybody_on(day), length)
     dated = [(START + timedelta(days=d), c, a) for d, c, a in purchases]

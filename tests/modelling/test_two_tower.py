@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tests.modelling.worlds import WEEK, World, day, random_world
 
 from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.histories import history_block, snapshot_entries
 from hm_platform.modelling.inputs import cardinalities
 from hm_platform.modelling.network import NetworkShape, TwoTower
 from hm_platform.modelling.two_tower import TwoTowerRecommender
+from tests.modelling.worlds import WEEK, World, day, random_world
 
 HISTORY = 20
 

@@ -110,7 +110,7 @@ class World:
 
 
 def pairs_before(purchases: list[Purchase], cutoff: date) -> dict[int, list[tuple]]:
-    """Customer -> (article, purchases, days, since last, since first, decayed), in history order."""
+    """Customer -> (article, purchases, days, since last, since first, decayed) as in a history."""
     ages: dict[tuple[int, int], list[int]] = defaultdict(list)
     for when, customer, article in purchases:
         if when < cutoff:

@@ -6,7 +6,6 @@ and gives DuckDB the platform's connection settings. Nothing else belongs here.
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +24,6 @@ class Plugin(BasePlugin):
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         self._waiting = ExitStack()
-        if "dagster" in sys.modules and self.creds is not None:
-            # Dagster looks at what dbt has built through this adapter, in its own process. Kept
-            # open there, the warehouse would be taken for as long as that process lives.
-            self.creds.keep_open = False
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Take the warehouse, and hold it until dbt's own connection to it is open.
@@ -36,9 +31,6 @@ class Plugin(BasePlugin):
         Two connections of one process share the file, so holding it leaves no moment in which a
         third process could take it. Raises WarehouseError when it stays taken.
         """
-        # Dagster asks for read-only, but DuckDB refuses two connections of one process with
-        # different modes, and Dagster's process reads and writes the warehouse itself.
-        config.pop("access_mode", None)
         config.update(warehouse.connection_settings())
         self._waiting.enter_context(warehouse.connect(Path(creds.path)))
 
