@@ -109,9 +109,7 @@ def _loaded(settings: Settings) -> dict[date, str]:
     table = _read(settings, "marts", "loaded_weeks")
     if table is None:
         return {}
-    return dict(
-        zip(table["week"].to_pylist(), table["fingerprint"].to_pylist(), strict=True)
-    )
+    return dict(zip(table["week"].to_pylist(), table["fingerprint"].to_pylist(), strict=True))
 
 
 def _published_fingerprint(settings: Settings, week: date) -> str | None:
@@ -161,8 +159,10 @@ class _Runs:
                 tags={**tags, **owner_tags()},
             )
         if not result.success:
-            raise BuildError(f"{doing} failed: {_reason(result)}\n(run {result.run_id}; dbt's "
-                             f"output is in {self._log})")
+            raise BuildError(
+                f"{doing} failed: {_reason(result)}\n(run {result.run_id}; dbt's "
+                f"output is in {self._log})"
+            )
 
 
 def _partition(weeks: tuple[date, date] | None) -> tuple[str | None, dict[str, str]]:

@@ -64,7 +64,7 @@ class Calendar:
         return f"time_bucket(INTERVAL 7 DAY, {day}, DATE '{self.first_week}')::DATE"
 
     def partitions(self) -> WeeklyPartitionsDefinition:
-        """Dagster's view of the calendar: one partition a week, up to the last week that is over."""
+        """Dagster's view of the calendar: a partition a week, up to the last week that is over."""
         from dagster import WeeklyPartitionsDefinition
 
         # Dagster counts a week's days from Sunday = 0, Python from Monday = 0.

@@ -1,4 +1,4 @@
-"""A fingerprint of the code that builds tables and models: what it builds is out of date with it."""
+"""A fingerprint of the code: what other code has built is out of date."""
 
 from __future__ import annotations
 

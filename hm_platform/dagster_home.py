@@ -60,7 +60,7 @@ def owner_tags() -> dict[str, str]:
 
 
 def fail_dead_runs(instance: DagsterInstance) -> None:
-    """Mark the runs as failed whose process on this machine is gone: it was killed in the middle."""
+    """Mark runs as failed whose process on this machine is gone: killed in the middle."""
     from dagster import DagsterRunStatus, RunsFilter
 
     going = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.NOT_STARTED]

@@ -45,7 +45,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def environment(settings: Settings) -> Iterator[None]:
-    """This process's environment with the project's variables set, for dbt inside and outside it."""
+    """This process's environment with the project's variables set, for the dbt it starts."""
     wanted = dbt_environment(settings)
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)

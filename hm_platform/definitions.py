@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ from hm_platform.assets.partitions import SETTINGS
 from hm_platform.jobs import JOBS, SCHEDULES
 from hm_platform.resources import build_resources
 from hm_platform.settings import Settings
+
+# load_and_build is for one week at a time, so that only some of its assets take ranges is right.
+warnings.filterwarnings("ignore", message="(?s).*varying BackfillPolicies")
 
 MODULES = (raw, dbt, marts, datasets, features, models, evaluation, serving)
 

@@ -91,9 +91,7 @@ def build_fingerprint(
     """
     files = sorted(
         f"{row['uri']}\t{row['content_hash']}\t{row['state']}"
-        for row in landed_files.select(
-            ["uri", "content_hash", "state", "first_day"]
-        ).to_pylist()
+        for row in landed_files.select(["uri", "content_hash", "state", "first_day"]).to_pylist()
         if row["first_day"] is None or row["first_day"] < week + WEEK
     )
     named = (f"{name}={value}" for name, value in sorted(parameters.items()))

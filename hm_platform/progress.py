@@ -1,4 +1,4 @@
-"""A Dagster logger that shows a run as a person wants to follow it: a line an asset, and no more."""
+"""A Dagster logger that shows a run as a person wants to follow it: a line an asset."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def progress_line(record: logging.LogRecord) -> str | None:
     meta = getattr(record, "dagster_meta", {})
     event = meta.get("dagster_event")
     if event is None:
-        if record.levelno < logging.INFO or meta.get("step_key") is None:
+        step = meta.get("step_key")
+        # dagster-dbt tells at length which command it runs; the log of the build has dbt's output.
+        if record.levelno < logging.INFO or step is None or step.startswith("dbt_"):
             return None
         return f"    {meta.get('orig_message', record.getMessage())}"
     if event.event_type_value == "ASSET_CHECK_EVALUATION":
@@ -38,15 +40,16 @@ def progress_line(record: logging.LogRecord) -> str | None:
         key = check.asset_key.to_user_string()
         return f"  ! {key}: check {check.check_name} failed ({check.severity.value})"
     if event.event_type_value == "STEP_START":
-        return f"  > {event.step_key}"
+        return f"  > {event.step_key.replace('__', '/')}"
     if event.event_type_value == "STEP_SUCCESS":
         return f"    done in {event.event_specific_data.duration_ms / 1000:.1f} s"
     return None
 
 
-@logger(description="A line an asset, as `hm build` shows it.")
+@logger
 def progress_logger(context: InitLoggerContext) -> logging.Logger:
-    made = logging.Logger("hm_platform.progress", level=logging.INFO)
+    """A line an asset, as `hm build` shows it."""
+    made = logging.Logger("hm_platform.progress", level=logging.DEBUG)
     made.addHandler(ProgressHandler())
     return made
 

@@ -92,7 +92,6 @@ class PlanResource(ConfigurableResource):
             seed=self.seed,
         )
 
-
     def parameters(self) -> dict[str, object]:
         """What a build of this plan depends on beside its data and code."""
         return plan_parameters(

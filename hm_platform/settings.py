@@ -33,7 +33,9 @@ class SettingsError(PlatformError):
 class Settings(BaseSettings):
     """Where data lies, how weeks are counted and how randomness is seeded."""
 
-    model_config = SettingsConfigDict(env_prefix="HM_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HM_", env_file=".env", extra="ignore", frozen=True
+    )
 
     home: Path = Field(
         default=Path("data"),

@@ -3,6 +3,8 @@
 The work is done by ``hm_platform.datasets``; which days a split holds is the plan's business.
 """
 
+from typing import Any
+
 import pyarrow as pa
 from dagster import (
     AssetDep,
@@ -27,7 +29,7 @@ from hm_platform.assets.partitions import (
 from hm_platform.datasets import splits
 from hm_platform.resources import PlanResource
 
-COMMON = {
+COMMON: dict[str, Any] = {
     "partitions_def": weekly,
     "group_name": "datasets",
     "owners": OWNERS,

@@ -147,9 +147,7 @@ def _to_the_end(events: Iterator[Any]) -> tuple[list[Any], DagsterDbtCliRuntimeE
     return found, None
 
 
-def _lineage(
-    invocation: DbtCliInvocation, metadata: Mapping[str, Any]
-) -> TableColumnLineage:
+def _lineage(invocation: DbtCliInvocation, metadata: Mapping[str, Any]) -> TableColumnLineage:
     unique_id = metadata["unique_id"].value
     node = invocation.manifest["nodes"][unique_id]
     compiled = invocation.target_path / "compiled" / node["package_name"]

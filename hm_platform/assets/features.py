@@ -27,9 +27,7 @@ CUSTOMER_INDEX = AssetIn(["datasets", "customer_index"])
 ARTICLES = AssetIn(["staging", "stg_articles"])
 CUSTOMERS = AssetIn(["staging", "stg_customers"])
 ENCODERS = AssetIn(["features", "encoders"])
-PAIRS = AssetIn(
-    ["marts", "weekly_customer_article_purchases"], partition_mapping=whole_history
-)
+PAIRS = AssetIn(["marts", "weekly_customer_article_purchases"], partition_mapping=whole_history)
 
 
 def _common(table: str) -> dict[str, Any]:

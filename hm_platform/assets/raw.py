@@ -4,6 +4,8 @@ Everything here is a function of the files in the landing zone. Reading and chec
 work of ``hm_platform.landing``.
 """
 
+from typing import Any
+
 import pyarrow as pa
 from dagster import AssetExecutionContext, AssetIn, MetadataValue, asset
 
@@ -13,7 +15,7 @@ from hm_platform.landing import index, loading
 from hm_platform.resources import LandingResource, TablesResource
 
 LANDED_FILES = {"landed_files": AssetIn(["raw", "landed_files"])}
-COMMON = {"group_name": "raw", "owners": OWNERS, "backfill_policy": one_run}
+COMMON: dict[str, Any] = {"group_name": "raw", "owners": OWNERS, "backfill_policy": one_run}
 
 
 @asset(
@@ -34,10 +36,7 @@ def landed_files(
     )
     states = found.group_by("state").aggregate([("uri", "count"), ("rows_quarantined", "sum")])
     context.add_output_metadata(
-        {
-            f"files_{row['state']}": MetadataValue.int(row["uri_count"])
-            for row in states.to_pylist()
-        }
+        {f"files_{row['state']}": MetadataValue.int(row["uri_count"]) for row in states.to_pylist()}
     )
     return found
 
@@ -50,7 +49,7 @@ def landed_files(
     **COMMON,
 )
 def articles(landing: LandingResource, landed_files: pa.Table) -> pa.RecordBatchReader:
-    """The catalogue as it landed: a row an article; the newest file wins where several have it."""
+    """The catalogue as it landed: a row an article; of several the newest file's."""
     return loading.read_articles(landing.zone, landed_files)
 
 
@@ -62,7 +61,7 @@ def articles(landing: LandingResource, landed_files: pa.Table) -> pa.RecordBatch
     **COMMON,
 )
 def customers(landing: LandingResource, landed_files: pa.Table) -> pa.RecordBatchReader:
-    """The customers as they landed: a row a customer; the newest file wins where several have it."""
+    """The customers as they landed: a row a customer; of several the newest file's."""
     return loading.read_customers(landing.zone, landed_files)
 
 

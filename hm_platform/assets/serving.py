@@ -1,27 +1,19 @@
 """The ``serving`` assets: the published recommendations and the record of what was published."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from dagster import (
-    AssetCheckResult,
-    AssetExecutionContext,
-    AssetIn,
-    MetadataValue,
-    Output,
-    asset,
-    asset_check,
-)
+from dagster import AssetExecutionContext, AssetIn, Output, asset
 
 from hm_platform.assets.metadata import OWNERS, declared
 from hm_platform.assets.models import INDICES, feature_inputs
-from hm_platform.assets.partitions import CALENDAR, week, weekly, whole_history
+from hm_platform.assets.partitions import CALENDAR, week, weekly
 from hm_platform.code_version import code_fingerprint
 from hm_platform.landed_weeks import build_fingerprint
 from hm_platform.resources import PlanResource
 
-COMMON = {"partitions_def": weekly, "group_name": "serving", "owners": OWNERS}
+COMMON: dict[str, Any] = {"partitions_def": weekly, "group_name": "serving", "owners": OWNERS}
 
 
 @asset(

@@ -71,9 +71,7 @@ def print_board(settings: Settings, week: date) -> None:
     )
 
 
-def _score_table(
-    week: date, scores: list[tuple[str, str, float, int]], published: str
-) -> Table:
+def _score_table(week: date, scores: list[tuple[str, str, float, int]], published: str) -> Table:
     customers = max(row[3] for row in scores)
     table = Table(
         title=f"Scores on the test week {week}, {customers:,} customers who bought",

@@ -17,7 +17,8 @@ ROWS = """
 """
 KAGGLE = """
     SELECT customer_id, string_agg(article_id, ' ' ORDER BY rank) AS prediction
-    FROM serving.recommendations WHERE week = DATE '{week}' GROUP BY customer_id ORDER BY customer_id
+    FROM serving.recommendations WHERE week = DATE '{week}'
+    GROUP BY customer_id ORDER BY customer_id
 """
 FORMATS = {
     "parquet": (ROWS, "FORMAT parquet, COMPRESSION zstd"),

@@ -64,9 +64,7 @@ def kaggle(
     _report(land(load_settings().landing_zone, folder, fraction, _day(through), say))
 
 
-@app.command(
-    epilog="Example: [bold]hm land synthetic --customers 10000 --weeks 30 --seed 1[/]"
-)
+@app.command(epilog="Example: [bold]hm land synthetic --customers 10000 --weeks 30 --seed 1[/]")
 def synthetic(
     customers: Annotated[int, typer.Option(min=1, help="How many customers.")] = 2000,
     weeks: Annotated[int, typer.Option(min=1, help="How many weeks.")] = 20,

@@ -131,7 +131,7 @@ def export_recommendations(
 
 @app.command("dagster-home")
 def dagster_home() -> None:
-    """Prepare Dagster's home under HM_HOME and print it: `export DAGSTER_HOME=$(hm dagster-home)`."""
+    """Prepare Dagster's home and print it, for `export DAGSTER_HOME=$(hm dagster-home)`."""
     from hm_platform.dagster_home import prepare_dagster_home
 
     print(prepare_dagster_home(load_settings()))

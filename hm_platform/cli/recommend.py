@@ -11,9 +11,7 @@ from hm_platform.cli.reading import NothingPublishedError, published_week, readi
 from hm_platform.settings import Settings
 
 
-def print_recommendations(
-    settings: Settings, customer_id: str, k: int, week: str | None
-) -> None:
+def print_recommendations(settings: Settings, customer_id: str, k: int, week: str | None) -> None:
     """Print a customer's first ``k`` published recommendations.
 
     Raises NothingPublishedError for an unknown customer or an unpublished week.

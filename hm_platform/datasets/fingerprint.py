@@ -39,7 +39,7 @@ class _ColumnHash:
 
     def update(self, values: pa.Array) -> None:
         valid = values.is_valid()
-        self._validity.update(valid.to_numpy(zero_copy_only=False).astype(np.uint8))
+        self._validity.update(valid.to_numpy(zero_copy_only=False).astype(np.uint8).tobytes())
         values = values.filter(valid)
         while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
             self._hash_lengths(pc.list_value_length(values))

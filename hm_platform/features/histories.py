@@ -48,9 +48,10 @@ def history_order(
     By customer, the most recent article first; of articles last bought on the same day the one
     bought more often, then the one with the lower index.
     """
-    order = np.lexsort(
-        (bought_article, -bought_purchases, -bought_last_day.astype(np.int64), bought_customer)
-    )
+    # Two numbers to sort by instead of four: an index is below 2**31, and so are days and counts.
+    by_customer = (bought_customer.astype(np.int64) << 32) - bought_last_day.astype(np.int64)
+    by_purchases = bought_article - (bought_purchases.astype(np.int64) << 32)
+    order = np.lexsort((by_purchases, by_customer))
     return order[first_of_each(group_offsets(bought_customer[order]), longest_history)]
 
 

@@ -1,9 +1,10 @@
 """Landing the files of the H&M competition (Kaggle: h-and-m-personalized-fashion-recommendations).
 
 Every line lands as it is. A fraction keeps a share of the customers with their whole histories: a
-customer stays when a number made from the id alone (64 bits of its MD5, over 2^64) lies below the
-fraction, so it is the same customers every time, and those of a fraction are among those of every
-larger one. Lines without a readable customer or date stay too: to judge them is the loader's work.
+customer stays when a number made from the id alone lies below the fraction (the first eight bytes
+of its MD5, low byte first, over 2^64). So it is the same customers every time, and those of a
+fraction are among those of every larger one. Lines without a readable customer or date stay too: to
+judge them is the loader's work.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def land(
             f"fraction {fraction} is out of range: it has to be over 0, and 1 at most"
         )
     sources = _sources(folder)
-    layouts = {dataset: read_layout(source) for dataset, source in sources.items()}
+    layouts = {dataset: _layout(source) for dataset, source in sources.items()}
     say = progress or (lambda line: None)
     zone.write_dataset_info(INFO)
     tally = Tally(zone.root)
@@ -102,6 +103,13 @@ def _sources(folder: Path) -> dict[str, LandedFile]:
         dataset: LandedFile(dataset, name, folder / name, (folder / name).stat().st_size)
         for dataset, name in SOURCES.items()
     }
+
+
+def _layout(source: LandedFile) -> Layout:
+    try:
+        return read_layout(source)
+    except LandingError as error:
+        raise LandingError(f"{source.path}: {error}") from None
 
 
 def _link_or_copy(source: Path, target: Path) -> bool:

@@ -99,17 +99,17 @@ def read_layout(file: LandedFile) -> Layout:
         raise LandingError("the first line, which has to name the columns, does not end")
     text = first.decode("utf-8-sig", "replace")
     wanted = {column.name for column in COLUMNS[file.dataset]}
-    best = Layout(",", (), skip, text)
+    layouts = []
     for delimiter in DELIMITERS:
         try:
             found = next(csv.reader([text], delimiter=delimiter))
-        except csv.Error:
-            continue
-        layout = Layout(delimiter, tuple(name.strip().lower() for name in found), skip, text)
-        if len(wanted & {*layout.names}) > len(wanted & {*best.names}):
-            best = layout
-    _require_columns(file, best.names)
-    return best
+        except csv.Error as error:
+            raise LandingError(f"the first line has to name the columns: {error}") from None
+        names = tuple(name.strip().lower() for name in found)
+        layouts.append(Layout(delimiter, names, skip, text))
+    layout = max(layouts, key=lambda layout: len(wanted & {*layout.names}))
+    _require_columns(file, layout.names)
+    return layout
 
 
 def _require_columns(file: LandedFile, names: tuple[str, ...]) -> None:

@@ -33,6 +33,7 @@ from pydantic import Field
 from hm_platform.calendar import days_of
 from hm_platform.storage import model_folders, warehouse
 
+
 class ArrowDuckDBIOManager(DuckDBIOManager):
     """Arrow tables and record-batch readers in DuckDB.
 
@@ -65,7 +66,7 @@ class WarehouseClient(DuckDbClient):
     def connect(
         context: OutputContext | InputContext, _: TableSlice
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        path = Path((context.resource_config or {})["database"])
+        path = Path(str((context.resource_config or {})["database"]))
         opened = (
             warehouse.transaction(path)
             if isinstance(context, OutputContext)
@@ -77,7 +78,9 @@ class WarehouseClient(DuckDbClient):
             yield connection
 
     @staticmethod
-    def delete_table_slice(context: OutputContext, table_slice: TableSlice, connection: Any) -> None:
+    def delete_table_slice(
+        context: OutputContext, table_slice: TableSlice, connection: Any
+    ) -> None:
         """Nothing: the handlers replace, since columns must be added before rows are deleted."""
 
     @staticmethod
@@ -127,9 +130,7 @@ class ArrowTableHandler(DbTypeHandler[pa.Table]):
         obj: pa.Table,
         connection: duckdb.DuckDBPyConnection,
     ) -> Mapping[str, Any]:
-        return RecordBatchHandler().handle_output(
-            context, table_slice, obj.to_reader(), connection
-        )
+        return RecordBatchHandler().handle_output(context, table_slice, obj.to_reader(), connection)
 
     def load_input(
         self,

@@ -24,7 +24,7 @@ class ModelFolderError(PlatformError):
 def version_of(folder: Path) -> str:
     """The version in a model folder's manifest. Raises ModelFolderError when there is none."""
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["model_version"]
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["version"]
     except (OSError, KeyError, json.JSONDecodeError) as error:
         raise ModelFolderError(f"{folder} holds no trained model: {error!r}") from None
 
@@ -49,7 +49,7 @@ def store(root: Path, week: date, trained: Path) -> Path:
                 if not folder.exists():
                     raise
         pointer = root / f".{week}.{os.getpid()}.tmp"
-        pointer.write_text(json.dumps({"model_version": version}) + "\n", encoding="utf-8")
+        pointer.write_text(json.dumps({"version": version}) + "\n", encoding="utf-8")
         pointer.replace(root / f"{week}.json")
         shutil.rmtree(trained)
     finally:
@@ -65,6 +65,6 @@ def folder_of(root: Path, week: date) -> Path:
         raise ModelFolderError(
             f"no model is trained for week {week}: materialise models/recommender first"
         ) from None
-    folder = root / pointer["model_version"]
+    folder = root / pointer["version"]
     version_of(folder)
     return folder

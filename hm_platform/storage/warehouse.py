@@ -71,7 +71,7 @@ def equals(conditions: Mapping[str, str]) -> str:
     return " AND ".join(f"{quoted(k)} = {literal(v)}" for k, v in conditions.items())
 
 
-def connection_settings() -> dict[str, str]:
+def connection_settings() -> dict[str, str | bool | int | float | list[str]]:
     """Half of the machine's memory for DuckDB; beyond that it spills to disk."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {"memory_limit": f"{memory // 2}B"}
@@ -121,7 +121,7 @@ def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnecti
 
 @contextmanager
 def transaction(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse inside one transaction: all that happens to it happens at once or not at all."""
+    """The warehouse in one transaction: what happens to it happens at once or not at all."""
     with connect(path) as connection:
         connection.begin()
         try:

@@ -53,7 +53,9 @@ def test_equal_fingerprints_mean_equal_rows(one: list[dict], other: list[dict]) 
 
 def test_texts_cannot_be_moved_between_rows() -> None:
     schema = pa.schema([("s", pa.string())])
-    whole = [pa.record_batch([pa.array(texts)], schema=schema) for texts in (["ab", ""], ["a", "b"])]
+    whole = [
+        pa.record_batch([pa.array(texts)], schema=schema) for texts in (["ab", ""], ["a", "b"])
+    ]
     assert fingerprint(schema, whole[:1]) != fingerprint(schema, whole[1:])
 
 

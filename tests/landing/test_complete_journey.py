@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -212,11 +213,12 @@ def test_the_package_is_not_imported() -> None:
 
 @pytest.mark.parametrize("zone_name", ["America/New_York", "Europe/Stockholm", "Asia/Kathmandu"])
 def test_utc_offsets_agree_with_python_at_every_hour(zone_name: str) -> None:
-    first, last = datetime(2017, 1, 1, 11, 53, 26), datetime(2018, 1, 1, 4, 1, 20)
+    first = datetime.fromisoformat("2017-01-01T11:53:26")
+    last = datetime.fromisoformat("2018-01-01T04:01:20")
     spans = utc_offsets(zone_name, first, last)
     assert spans[0][0] <= first
     assert spans[-1][1] > last
-    assert all(left[1] == right[0] for left, right in zip(spans, spans[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in pairwise(spans))
     zone = ZoneInfo(zone_name)
     moment = first
     while moment <= last:
@@ -227,4 +229,4 @@ def test_utc_offsets_agree_with_python_at_every_hour(zone_name: str) -> None:
 
 def test_an_unknown_time_zone_says_what_to_install() -> None:
     with pytest.raises(LandingError, match="pip install tzdata"):
-        utc_offsets("Mars/Olympus", datetime(2017, 1, 1), datetime(2017, 1, 2))
+        utc_offsets("Mars/Olympus", *[datetime.fromisoformat("2017-01-01")] * 2)

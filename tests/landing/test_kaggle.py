@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     (folder / "customers.csv").write_text("\n".join([CUSTOMERS_HEADER, *customers]) + "\n")
     draw = random.Random(0)
     lines = [
-        f"2018-09-{20 + i // 400},{draw.choice(CUSTOMERS)},01087750{i % 10:02d},0.0{i:04d}0,{1 + i % 2}"
+        f"2018-09-{20 + i // 400},{draw.choice(CUSTOMERS)},01087750{i % 10:02d},0.0{i:04d}0,2"
         for i in range(4_000)
     ]
     lines[7:7] = [odd.format(CUSTOMERS[0]) for odd in ODD]
@@ -112,13 +112,15 @@ def test_customers_of_a_fraction_are_among_those_of_a_larger_one(
 
 
 def test_the_same_customers_every_time(zone: LandingZone, folder: Path) -> None:
-    land(zone, folder, fraction=0.02)
+    land(zone, folder, fraction=0.1)
     # Fixed for good: another choice would change everybody's sample.
-    assert [CUSTOMERS.index(key) for key in _customers(zone)] == sorted(
-        [CUSTOMERS.index(key) for key in _customers(zone)], key=lambda i: CUSTOMERS[i]
-    )
+    numbers = {
+        key: int.from_bytes(hashlib.md5(key.encode()).digest()[:8], "little")  # noqa: S324
+        for key in CUSTOMERS
+    }
+    assert _customers(zone) == sorted(key for key in CUSTOMERS if numbers[key] < 0.1 * 2**64)
     before = state(zone.root)
-    assert land(zone, folder, fraction=0.02).written == ()
+    assert land(zone, folder, fraction=0.1).written == ()
     assert state(zone.root) == before
 
 
@@ -148,7 +150,7 @@ def test_what_landed_loads(zone: LandingZone, folder: Path) -> None:
 
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.01, float("nan")])
 def test_a_bad_fraction(zone: LandingZone, folder: Path, fraction: float) -> None:
-    with pytest.raises(LandingError, match="fraction .* out of range"):
+    with pytest.raises(LandingError, match=r"fraction .* out of range"):
         land(zone, folder, fraction=fraction)
     assert not zone.root.exists()
 

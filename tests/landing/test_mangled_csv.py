@@ -93,7 +93,7 @@ def files(draw: st.DrawFn) -> tuple[bytes, list[Line]]:
     return content, lines
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(files(), st.booleans())
 def test_no_row_is_lost_and_good_rows_are_exact(
     file: tuple[bytes, list[Line]], gzipped: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -188,7 +189,7 @@ def test_missing_values(tables: duckdb.DuckDBPyConnection) -> None:
 @pytest.mark.parametrize(
     "arguments", [{"customers": 0}, {"weeks": 0}, {"weeks": 401}, {"seed": -1}]
 )
-def test_arguments_out_of_range(zone: LandingZone, arguments: dict[str, int]) -> None:
+def test_arguments_out_of_range(zone: LandingZone, arguments: dict[str, Any]) -> None:
     with pytest.raises(LandingError, match="out of range"):
         land(zone, **arguments)
     assert not zone.root.exists()

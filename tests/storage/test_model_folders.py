@@ -13,7 +13,7 @@ WEEK = date(2017, 1, 2)
 
 def trained(folder: Path, version: str, weights: bytes = b"w") -> Path:
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps({"model_version": version}))
+    (folder / "manifest.json").write_text(json.dumps({"version": version}))
     (folder / "weights.safetensors").write_bytes(weights)
     return folder
 

@@ -134,13 +134,20 @@ def test_names_with_quotes_are_names(path: Path) -> None:
     assert content(path, odd) == [{'a"b': 1}]
 
 
+HOLD = (
+    "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); "
+    "time.sleep(float(sys.argv[2]))"
+)
+
+
 def hold(path: Path, seconds: float) -> subprocess.Popen:
     held = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            f"import duckdb, time; c = duckdb.connect({str(path)!r}); print('held', flush=True); "
-            f"time.sleep({seconds})",
+            HOLD,
+            str(path),
+            str(seconds),
         ],
         stdout=subprocess.PIPE,
     )
