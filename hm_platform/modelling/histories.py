@@ -15,8 +15,8 @@ from hm_platform.features.snapshot import Histories
 from hm_platform.modelling.decay import HALF_LIVES, decayed_days
 from hm_platform.modelling.ranking import gather_rows, rank_within
 
-PAIR_NUMBERS = 14
-CUSTOMER_NUMBERS = 5
+PAIR_NUMBERS = 13
+CUSTOMER_NUMBERS = 4
 HABIT = HALF_LIVES.index(60)
 FLOOR = np.float32(0.03)
 """Added to decayed days before a logarithm: one purchase, about five half-lives ago."""
@@ -107,9 +107,8 @@ def _customer_numbers(entries: HistoryEntries, n: int, latest: NDArray[np.bool_]
     columns = [
         np.log1p(size) / 2 - 2,
         np.log1p(since) / 2 - 1,
-        np.log(lately + FLOOR) / 3,
-        np.log(habit + FLOOR) / 3,
         size == 0,
+        np.log(habit + FLOOR) / 3,
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -133,7 +132,7 @@ def _pair_numbers(entries: HistoryEntries, customer: Floats) -> Floats:
         np.where(repeated, np.log((last + 1) / (gap + 1)), 0),
         *(decayed[:, c] / 2 for c in range(len(HALF_LIVES))),
         # Its share of what the customer buys, and how busy the customer is.
-        decayed[:, HABIT] / 2 - customer[entries.row, 3],
-        *(customer[entries.row, c] for c in (0, 1, 2)),
+        (decayed[:, HABIT] - 3 * customer[entries.row, 3]) / 2 + 2,
+        *(customer[entries.row, c] for c in (0, 1)),
     ]
     return np.stack(columns, axis=1).astype(np.float32)

@@ -28,14 +28,14 @@ class TrainingParams:
     dimension: int = 64
     hidden: int = 128
     history_length: int = 200
-    example_weeks: int | None = 26
+    example_weeks: int | None = 13
     batch_size: int = 256
     negatives: int = 1024
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     embedding_learning_rate: float = 3e-4
     article_id_dropout: float = 0.3
     customer_id_dropout: float = 0.5
-    epochs: int = 10
+    epochs: int = 8
     patience: int = 2
     epochs_without_validation: int = 3
 
