@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -26,9 +27,11 @@ from hm_platform.settings import Settings
 from hm_platform.storage import warehouse
 
 if TYPE_CHECKING:
-    from dagster import ExecuteInProcessResult
+    from dagster import DagsterInstance, ExecuteInProcessResult
 
 Say = Callable[[str], None]
+
+LOOKING = "looking through the landing zone"
 
 
 class BuildError(PlatformError):
@@ -51,10 +54,17 @@ def build(settings: Settings, week: str | None, say: Say) -> Built:
     ``week`` is no week.
     """
     started = time.monotonic()
-    calendar = settings.calendar
-    wanted = None if week is None else calendar.parse(week)
-    index = _current_index(settings, say)
-    landed = landed_weeks(index, calendar, code_fingerprint())
+    wanted = None if week is None else settings.calendar.parse(week)
+    if not settings.landing_zone.files("transactions"):
+        raise _nothing_landed(settings)
+    runs = _Runs(settings, say)
+    index = _read(settings, "raw", "landed_files")
+    if first_time := index is None:
+        runs.run("refresh_landing", LOOKING)
+        index = _read(settings, "raw", "landed_files")
+    else:
+        index = index_landing_zone(settings.landing_zone, settings.calendar, index)
+    landed = landed_weeks(index, settings.calendar, code_fingerprint())
     target = _target(wanted, landed, settings)
     # Later weeks are loaded too, since `hm status` and the next build want them.
     stale = weeks_to_load(landed, _loaded(settings))
@@ -63,8 +73,8 @@ def build(settings: Settings, week: str | None, say: Say) -> Built:
     ):
         say(f"week {target} is up to date: nothing to do")
         return Built(target, changed=False, seconds=time.monotonic() - started)
-    runs = _Runs(settings, say)
-    runs.run("refresh_landing", "looking through the landing zone")
+    if not first_time:
+        runs.run("refresh_landing", LOOKING)
     for first, last in stale:
         runs.run("load_weeks", f"loading the weeks {first} to {last}", weeks=(first, last))
     runs.run("build_week", f"building week {target}", weeks=(target, target))
@@ -77,13 +87,16 @@ def week_fingerprint(settings: Settings, index: pa.Table, week: date) -> str:
     return build_fingerprint(index, week, settings.calendar, code_fingerprint(), parameters)
 
 
+def _nothing_landed(settings: Settings) -> BuildError:
+    return BuildError(
+        f"no purchases have landed in {settings.landing_zone.folder('transactions')}: put files "
+        f"there, or land a sample with `hm land complete-journey`"
+    )
+
+
 def _target(wanted: date | None, landed: list[LandedWeek], settings: Settings) -> date:
-    root = settings.landing_zone.root
     if not landed:
-        raise BuildError(
-            f"no purchases have landed in {root / 'transactions'}: put files there, or land a "
-            f"sample with `hm land complete-journey`"
-        )
+        raise _nothing_landed(settings)
     span = f"{landed[0].week} to {landed[-1].week}"
     if wanted is None:
         complete = [week.week for week in landed if week.complete]
@@ -98,11 +111,6 @@ def _target(wanted: date | None, landed: list[LandedWeek], settings: Settings) -
             f"validate on: the first that can be built is {landed[0].week + 2 * WEEK}"
         )
     return wanted
-
-
-def _current_index(settings: Settings, say: Say) -> pa.Table:
-    previous = _read(settings, "raw", "landed_files")
-    return index_landing_zone(settings.landing_zone, settings.calendar, previous, say)
 
 
 def _loaded(settings: Settings) -> dict[date, str]:
@@ -130,12 +138,17 @@ class _Runs:
     """Runs jobs of the code location in this process and shows their progress."""
 
     def __init__(self, settings: Settings, say: Say) -> None:
-        from hm_platform.dagster_home import dagster_instance, fail_dead_runs
-
+        self._settings = settings
         self._say = say
         self._log = settings.home / "logs" / "build.log"
-        self._instance = dagster_instance(settings)
-        fail_dead_runs(self._instance)
+
+    @cached_property
+    def _instance(self) -> DagsterInstance:
+        from hm_platform.dagster_home import dagster_instance, fail_dead_runs
+
+        instance = dagster_instance(self._settings)
+        fail_dead_runs(instance)
+        return instance
 
     def run(self, job: str, doing: str, weeks: tuple[date, date] | None = None) -> None:
         """Run ``job`` for no week, one, or a range, first and last included.

@@ -16,6 +16,8 @@ CONFIG = """\
 # Dagster's settings for this home. Written once by hm; change it as you like.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 # A run whose process died is marked as failed instead of running for ever.
 run_monitoring:
   enabled: true

@@ -50,7 +50,9 @@ class _ColumnHash:
         elif pa.types.is_boolean(values.type):
             self._values.update(values.to_numpy(zero_copy_only=False).astype(np.uint8))
         else:
-            self._values.update(np.ascontiguousarray(values.to_numpy(zero_copy_only=False)))
+            self._values.update(
+                np.ascontiguousarray(values.to_numpy(zero_copy_only=False)).tobytes()
+            )
 
     def _hash_lengths(self, lengths: pa.Array) -> None:
         self._lengths.update(lengths.to_numpy(zero_copy_only=False).astype(np.int64))

@@ -28,12 +28,13 @@ def run(home: Path, *command: str, **more: str) -> subprocess.CompletedProcess[s
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """What an error said: one line on standard error, a status, and no traceback."""
+    """What an error said: one line after any progress, a status, and no traceback."""
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    return lines[0]
+    *progress, said = done.stderr.strip().splitlines()
+    assert said.startswith("hm: "), done.stderr
+    assert not any(line.startswith("hm: ") for line in progress)
+    return said
 
 
 @pytest.fixture(scope="module")
