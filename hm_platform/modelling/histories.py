@@ -101,9 +101,7 @@ def _customer_numbers(entries: HistoryEntries, n: int, latest: NDArray[np.bool_]
     size = np.bincount(entries.row, minlength=n)
     since = np.zeros(n, dtype=np.float32)
     since[entries.row[latest]] = entries.days_since_last[latest]
-    lately, habit = (
-        np.bincount(entries.row, entries.decayed[:, c], minlength=n) for c in (0, HABIT)
-    )
+    habit = np.bincount(entries.row, entries.decayed[:, HABIT], minlength=n)
     columns = [
         np.log1p(size) / 2 - 2,
         np.log1p(since) / 2 - 1,
