@@ -138,7 +138,7 @@ def lines_sql(address: str, skip: int) -> str:
     return (
         f"SELECT line FROM read_csv({address}, auto_detect=false, header=false, skip={skip}, "
         f"delim={sql_text(SEPARATOR)}, quote='', escape='', columns={{'line': 'VARCHAR'}}) "
-        "WHERE strlen(line) > 5"
+        "WHERE line <> ''"
     )
 
 

@@ -214,7 +214,11 @@ def _fit(
         num_sanity_val_steps=0,
         default_root_dir=checkpoints.parent,
     )
-    trainer.fit(module, _Epochs(data, seed), _Blocks(bought.customers) if validated else None)
+    try:
+        trainer.fit(module, _Epochs(data, seed), _Blocks(bought.customers) if validated else None)
+    except SystemExit as stopped:
+        # What Lightning makes of signals; on SIGTERM even one that looks like a success.
+        raise KeyboardInterrupt("training was interrupted") from stopped
     return curves, best
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -122,6 +124,14 @@ def test_without_purchases_in_the_validation_week_a_fixed_number_of_epochs(tmp_p
     model = trained(world, tmp_path, params)
     assert model.curves.num_rows == model.best_epoch == 3
     assert model.validation == {}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_that_is_killed_does_not_look_finished(tmp_path, sent):
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with pytest.raises(KeyboardInterrupt):
+        trained(random_world(1), tmp_path, progress=lambda _: os.kill(os.getpid(), sent))
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers
 
 
 def test_nothing_to_train_on_is_an_error(tmp_path):
