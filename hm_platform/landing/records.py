@@ -148,17 +148,25 @@ def fields_sql(delimiter: str) -> str:
     A field that begins with a double quote ends with one, and doubles those it holds; elsewhere in
     a field a double quote is a character like any other (RFC 4180, section 2, read generously).
     """
-    mark = re.escape(delimiter)
+    mark, comma = re.escape(delimiter), sql_text(delimiter)
     field = f'{mark}("(?:[^"]|"")*"|[^"{mark}][^{mark}]*|)'
-    line = f"{sql_text(delimiter)} || line"
-    unquote = """lambda x: CASE WHEN x[1] = '"' THEN replace(x[2:-2], '""', '"') ELSE x END"""
-    return (
-        "CASE WHEN NOT contains(line, '\"') "
-        f"THEN string_split(line, {sql_text(delimiter)}) "
-        f"WHEN regexp_full_match({line}, {sql_text(f'(?s)(?:{field})+')}) "
-        f"THEN list_transform(regexp_extract_all({line}, {sql_text(f'(?s){field}')}, 1), "
-        f"{unquote}) END"
-    )
+    # Fields that are quoted as a whole and hold no quote (so no delimiter either) need no pattern,
+    # which would take some four times as long.
+    odd = """lambda x: CASE WHEN contains(x, '"') THEN NOT (
+        strlen(x) > 1 AND starts_with(x, '"') AND ends_with(x, '"')
+        AND strlen(replace(x, '"', '')) = strlen(x) - 2
+    ) ELSE false END"""
+    unquoted = """lambda x: CASE WHEN x[1] = '"' THEN replace(x[2:-2], '""', '"') ELSE x END"""
+    return f"""CASE
+        WHEN NOT contains(line, '"')
+        THEN string_split(line, {comma})
+        WHEN len(list_filter(string_split(line, {comma}), {odd})) = 0
+        THEN string_split(replace(line, '"', ''), {comma})
+        WHEN regexp_full_match({comma} || line, {sql_text(f"(?s)(?:{field})+")})
+        THEN list_transform(
+            regexp_extract_all({comma} || line, {sql_text(f"(?s){field}")}, 1), {unquoted}
+        )
+    END"""
 
 
 def _line_records(file: LandedFile, content: Content, address: str, layout: Layout) -> Records:
