@@ -6,6 +6,7 @@ check stops the run (importance "fail"), so a feature that is wrong never reache
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,9 @@ class _Check(DataValidator):
     def name(cls) -> str:
         return "check"
 
+    @abstractmethod
     def fault(self, dataset: Any) -> str | None:
         """What is wrong with the output, or None."""
-        raise NotImplementedError
 
     def validate(self, dataset: Any) -> ValidationResult:
         fault = self.fault(dataset)
