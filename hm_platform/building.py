@@ -147,7 +147,7 @@ class _Runs:
         from hm_platform.dagster_home import dagster_instance, fail_dead_runs
 
         instance = dagster_instance(self._settings)
-        fail_dead_runs(instance)
+        fail_dead_runs(self._settings, instance)
         return instance
 
     def run(self, job: str, doing: str, weeks: tuple[date, date] | None = None) -> None:
@@ -163,7 +163,7 @@ class _Runs:
         partition, tags = _partition(weeks)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         # dbt's own lines go to the log: the progress lines say the same in fewer words.
-        with self._log.open("a", encoding="utf-8") as log, redirect_stdout(log):
+        with self._log.open("a", buffering=1, encoding="utf-8") as log, redirect_stdout(log):
             result = defs.resolve_job_def(job).execute_in_process(
                 instance=self._instance,
                 run_config={"loggers": PROGRESS_CONFIG},

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hm_platform.settings import Settings
+from hm_platform.storage.unfinished import alive
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -61,22 +63,18 @@ def owner_tags() -> dict[str, str]:
     return {OWNER: f"{platform.node()}:{os.getpid()}"}
 
 
-def fail_dead_runs(instance: DagsterInstance) -> None:
-    """Mark runs as failed whose process on this machine is gone: killed in the middle."""
+def fail_dead_runs(settings: Settings, instance: DagsterInstance) -> None:
+    """Mark runs as failed whose process on this machine is gone: killed in the middle.
+
+    To be called before this process starts a run of its own: one that bears this process's id is
+    that of an earlier process, since ids come again (in a container always the same one).
+    """
     from dagster import DagsterRunStatus, RunsFilter
 
     going = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.NOT_STARTED]
     for run in instance.get_runs(RunsFilter(statuses=going)):
         host, _, pid = run.tags.get(OWNER, "").rpartition(":")
-        if host == platform.node() and not _alive(int(pid)):
+        if host == platform.node() and (int(pid) == os.getpid() or not alive(int(pid))):
             instance.report_run_failed(run, f"process {pid} ended without finishing this run")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+            for left in settings.dbt_runs.glob(f"run-{run.run_id}-*"):
+                shutil.rmtree(left, ignore_errors=True)

@@ -24,7 +24,7 @@ from hm_platform.errors import PlatformError
 from hm_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster_dbt import DbtCliResource, DbtProject
+    from dagster_dbt import DbtProject
 
 WEEKLY = "tag:weekly"
 """Selects the models that are built week by week; the others are rebuilt whole."""
@@ -136,9 +136,3 @@ def dbt_project(settings: Settings) -> DbtProject:
         # Where dagster-dbt finds the manifest and the parse that each invocation starts from.
         target_path=manifest_folder(settings),
     )
-
-
-def dbt_resource(settings: Settings) -> DbtCliResource:
-    from dagster_dbt import DbtCliResource
-
-    return DbtCliResource(project_dir=dbt_project(settings), dbt_executable=dbt_executable())

@@ -5,23 +5,28 @@ This is the one place that decides where things live; ``HM_STORAGE`` picks what 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
+from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from dagster import ConfigurableResource
+from dagster_dbt import DbtCliResource
+from packaging.version import Version
 from pydantic import Field
 
 from hm_platform.calendar import Calendar
 from hm_platform.datasets.plan import SplitPlan, plan_parameters
+from hm_platform.dbt_project import dbt_executable, dbt_project
 from hm_platform.landing.zone import LandingZone
 from hm_platform.settings import Settings
 from hm_platform.storage import warehouse
 from hm_platform.storage.io_managers import ArrowDuckDBIOManager, ModelIOManager
+from hm_platform.storage.unfinished import remove_abandoned, unfinished
 
 
 class LandingResource(ConfigurableResource):
@@ -103,6 +108,18 @@ class PlanResource(ConfigurableResource):
         )
 
 
+class InstalledDbt(DbtCliResource):
+    """The dbt that is installed beside this Python.
+
+    dagster-dbt would ask it for its version before the first command of each run; dbt takes seconds
+    to answer and asks PyPI for newer releases. The installed package knows it too.
+    """
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(metadata.version("dbt-core"))
+
+
 class ReportsResource(ConfigurableResource):
     """The folder of the weekly reports, a page a week."""
 
@@ -112,13 +129,14 @@ class ReportsResource(ConfigurableResource):
         """Put the week's page in its place, whole or not at all."""
         path = self.path(week)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        remove_abandoned(path.parent)
+        written = unfinished(path)
         try:
-            unfinished.write_text(html, encoding="utf-8")
-            unfinished.replace(path)
+            written.write_text(html, encoding="utf-8")
+            written.replace(path)
         finally:
             with suppress(FileNotFoundError):
-                unfinished.unlink()
+                written.unlink()
         return path
 
     def path(self, week: date) -> Path:
@@ -127,8 +145,6 @@ class ReportsResource(ConfigurableResource):
 
 def build_resources(settings: Settings) -> Mapping[str, Any]:
     """The resources for these settings."""
-    from hm_platform.dbt_project import dbt_resource
-
     return {
         "io_manager": ArrowDuckDBIOManager(database=str(settings.warehouse)),
         "model_io_manager": ModelIOManager(directory=str(settings.models)),
@@ -136,5 +152,8 @@ def build_resources(settings: Settings) -> Mapping[str, Any]:
         "tables": TablesResource(database=str(settings.warehouse)),
         "plan": PlanResource(train_weeks=settings.train_weeks, seed=settings.seed),
         "reports": ReportsResource(directory=str(settings.reports)),
-        "dbt": dbt_resource(settings),
+        "dbt": InstalledDbt(
+            project_dir=dbt_project(settings),  # type: ignore[arg-type]
+            dbt_executable=dbt_executable(),
+        ),
     }

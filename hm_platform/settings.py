@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         return self.home / "reports"
 
     @property
+    def dbt_runs(self) -> Path:
+        """Where each invocation of dbt has its folder for as long as it runs."""
+        return self.home / "dbt"
+
+    @property
     def dagster_home(self) -> Path:
         return self.home / "dagster"
 

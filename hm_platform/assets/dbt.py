@@ -108,7 +108,7 @@ def _build(
     arguments: Sequence[str],
 ) -> Iterator[Any]:
     # A folder of its own for each invocation, and gone with it: dbt would leave one for each.
-    target = SETTINGS.home / "dbt" / f"run-{context.run_id}-{context.op.name}"
+    target = SETTINGS.dbt_runs / f"run-{context.run_id}-{context.op.name}"
     target.mkdir(parents=True, exist_ok=True)
     # What dbt parsed when it made the manifest, so that it need not parse again.
     shutil.copy(PROJECT.manifest_path.with_name("partial_parse.msgpack"), target)

@@ -106,7 +106,7 @@ def recommender(
         customer_index,
     )
     # The IO manager takes the folder over.
-    folder = Path(tempfile.mkdtemp(prefix="hm-model-"), "model")
+    folder = Path(tempfile.mkdtemp(prefix="hm-model-"))
     trained = train_week(
         snapshot,
         train,

@@ -7,12 +7,12 @@ after another one has been trained for the same week.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from datetime import date
 from pathlib import Path
 
 from hm_platform.errors import PlatformError
+from hm_platform.storage.unfinished import remove_abandoned, unfinished
 
 MANIFEST = "manifest.json"
 
@@ -36,24 +36,26 @@ def store(root: Path, week: date, trained: Path) -> Path:
     """
     version = version_of(trained)
     folder = root / version
-    unfinished = root / f".{version}.{os.getpid()}.tmp"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    copy = unfinished(folder)
     root.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(root)
+    shutil.rmtree(copy, ignore_errors=True)
     try:
         if not folder.exists():
-            shutil.copytree(trained, unfinished)
+            shutil.copytree(trained, copy)
             try:
-                unfinished.rename(folder)
+                copy.rename(folder)
             except OSError:
                 # Another run has put the same version there in the meantime.
                 if not folder.exists():
                     raise
-        pointer = root / f".{week}.{os.getpid()}.tmp"
-        pointer.write_text(json.dumps({"version": version}) + "\n", encoding="utf-8")
-        pointer.replace(root / f"{week}.json")
+        pointer = root / f"{week}.json"
+        written = unfinished(pointer)
+        written.write_text(json.dumps({"version": version}) + "\n", encoding="utf-8")
+        written.replace(pointer)
         shutil.rmtree(trained)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(copy, ignore_errors=True)
     return folder
 
 
