@@ -40,7 +40,8 @@ class LandingResource(ConfigurableResource):
 
 
 class TablesResource(ConfigurableResource):
-    """Reads of tables that are not an asset's inputs: what a table held before this run."""
+    """Reads of tables that are not an asset's inputs: what a table held before this run, or what
+    this run has written to it."""
 
     database: str = Field(description="Path of the DuckDB warehouse.")
 
@@ -50,6 +51,18 @@ class TablesResource(ConfigurableResource):
             if not warehouse.table_exists(connection, schema, table):
                 return None
             return warehouse.read(connection, warehouse.Slice(schema, table))
+
+    def stream(
+        self,
+        key: Sequence[str],
+        week: date,
+        columns: Sequence[str],
+        only: Mapping[str, str] | None = None,
+    ) -> pa.RecordBatchReader:
+        """Some columns of one week of the table (schema, table); of the rows that are ``only``."""
+        schema, table = key
+        where = warehouse.equals({"week": str(week), **(only or {})})
+        return warehouse.stream(Path(self.database), warehouse.Slice(schema, table, where, columns))
 
     def row_counts(self, keys: Sequence[Sequence[str]]) -> dict[tuple[str, ...], int]:
         """Rows of the tables (schema, table) that are there."""

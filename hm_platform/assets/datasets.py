@@ -7,6 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetChecksDefinition,
     AssetDep,
     AssetExecutionContext,
     AssetIn,
@@ -15,6 +18,7 @@ from dagster import (
     Output,
     TimeWindowPartitionMapping,
     asset,
+    asset_check,
 )
 
 from hm_platform.assets.metadata import OWNERS, declared
@@ -26,8 +30,8 @@ from hm_platform.assets.partitions import (
     weeks_before,
     whole_history,
 )
-from hm_platform.datasets import splits
-from hm_platform.resources import PlanResource
+from hm_platform.datasets import checks, splits
+from hm_platform.resources import PlanResource, TablesResource
 
 COMMON: dict[str, Any] = {
     "partitions_def": weekly,
@@ -155,4 +159,33 @@ test = _split(
     "week itself.",
 )
 
+
+def _days_check(name: str) -> AssetChecksDefinition:
+    @asset_check(
+        asset=["datasets", name],
+        name="holds_only_its_days",
+        description="Every purchase lies in the days of the split, so no split knows of another's "
+        "days.",
+        blocking=True,
+    )
+    def check(
+        context: AssetCheckExecutionContext, plan: PlanResource, tables: TablesResource
+    ) -> AssetCheckResult:
+        built = week(context)
+        bounds = plan.for_week(built, CALENDAR).bounds[name]
+        found = checks.split_days(tables.stream(["datasets", name], built, ["t_dat"]), bounds)
+        return AssetCheckResult(
+            passed=found.outside == 0,
+            metadata={
+                "purchases": found.purchases,
+                "purchases outside": found.outside,
+                "first day": str(found.first_day),
+                "last day": str(found.last_day),
+            },
+        )
+
+    return check
+
+
 ASSETS = [article_index, customer_index, train, validation, test]
+CHECKS = [_days_check(name) for name in ("train", "validation", "test")]

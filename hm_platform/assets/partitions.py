@@ -8,6 +8,7 @@ import warnings
 from datetime import date
 
 from dagster import (
+    AssetCheckExecutionContext,
     AssetExecutionContext,
     BackfillPolicy,
     BetaWarning,
@@ -50,6 +51,6 @@ def days(context: AssetExecutionContext) -> tuple[date, date]:
     return days_of(context.partition_time_window)
 
 
-def week(context: AssetExecutionContext) -> date:
-    """The one week that this run builds of the asset."""
+def week(context: AssetExecutionContext | AssetCheckExecutionContext) -> date:
+    """The one week that this run builds of the asset, or checks."""
     return CALENDAR.parse(context.partition_key)

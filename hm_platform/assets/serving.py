@@ -4,14 +4,22 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from dagster import AssetExecutionContext, AssetIn, Output, asset
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetExecutionContext,
+    AssetIn,
+    Output,
+    asset,
+    asset_check,
+)
 
 from hm_platform.assets.metadata import OWNERS, declared
 from hm_platform.assets.models import INDICES, feature_inputs
 from hm_platform.assets.partitions import CALENDAR, week, weekly
 from hm_platform.code_version import code_fingerprint
 from hm_platform.landed_weeks import build_fingerprint
-from hm_platform.resources import PlanResource
+from hm_platform.resources import PlanResource, TablesResource
 
 COMMON: dict[str, Any] = {"partitions_def": weekly, "group_name": "serving", "owners": OWNERS}
 
@@ -125,4 +133,36 @@ def publications(
     )
 
 
+@asset_check(
+    asset=["serving", "recommendations"],
+    description="Every known customer has twelve distinct articles (or all that were ever sold, if "
+    "they are fewer), ranked from 1 on, and nobody else has any.",
+    blocking=True,
+)
+def everyone_has_a_whole_list(
+    context: AssetCheckExecutionContext, tables: TablesResource
+) -> AssetCheckResult:
+    from hm_platform.serving.checks import list_faults
+    from hm_platform.serving.publish import K
+
+    built = week(context)
+    found = list_faults(
+        tables.stream(["serving", "recommendations"], built, ["customer_id", "rank", "article_id"]),
+        tables.stream(["datasets", "customer_index"], built, ["customer_id"]),
+        tables.stream(["features", "articles"], built, ["purchases_total"], {"split": "serving"}),
+        K,
+    )
+    return AssetCheckResult(
+        passed=found.count == 0,
+        metadata={
+            "articles a customer": found.length,
+            "customers with a wrong length": found.wrong_length,
+            "customers with an article twice": found.repeated,
+            "customers with wrong ranks": found.misranked,
+            "unknown customers": found.unknown,
+        },
+    )
+
+
 ASSETS = [recommendations, publications]
+CHECKS = [everyone_has_a_whole_list]

@@ -95,6 +95,21 @@ def test_dbt_tests_arrive_as_checks_with_their_reasons(defs: Definitions) -> Non
     assert all(spec.description for spec in checks.values())
 
 
+def test_splits_and_lists_are_checked_before_anything_is_made_of_them(defs: Definitions) -> None:
+    checks = {
+        spec.key.asset_key.to_user_string(): spec
+        for check in defs.asset_checks or ()
+        for spec in check.check_specs
+    }
+    assert set(checks) == {
+        "datasets/train", "datasets/validation", "datasets/test", "serving/recommendations",
+    }  # fmt: skip
+    assert all(spec.blocking and spec.description for spec in checks.values())
+    build_week = defs.get_repository_def().get_job("build_week")
+    steps = {node.name for node in build_week.graph.nodes}
+    assert "serving__recommendations_everyone_has_a_whole_list" in steps
+
+
 def test_jobs_and_the_schedule_are_there_and_explained(defs: Definitions) -> None:
     repository = defs.get_repository_def()
     for job in ("refresh_landing", "load_weeks", "build_week", "load_and_build"):
