@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
-import sys
 from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-BIN = Path(sys.executable).parent
-
-
-def run(home: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("HM_", "DAGSTER"))}
-    return subprocess.run(
-        [str(BIN / command[0]), *command[1:]],
-        env={**environment, "HM_HOME": str(home), "HM_TRAIN_WEEKS": "4", **more},
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from tests.cli.shop import WEEK, query, run
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -35,27 +20,6 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     assert said.startswith("hm: "), done.stderr
     assert not any(line.startswith("hm: ") for line in progress)
     return said
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which a small synthetic shop has landed and its last week is built."""
-    home = tmp_path_factory.mktemp("shop") / "data"
-    landed = run(home, "hm", "land", "synthetic", "--customers", "300", "--weeks", "8")
-    assert landed.returncode == 0, landed.stderr
-    built = run(home, "hm", "build")
-    assert built.returncode == 0, built.stderr
-    home.joinpath("build.out").write_text(built.stdout)
-    home.joinpath("build.err").write_text(built.stderr)
-    return home
-
-
-WEEK = "2018-11-07"
-
-
-def query(home: Path, sql: str) -> list[tuple]:
-    with duckdb.connect(home / "warehouse.duckdb", read_only=True) as db:
-        return db.execute(sql).fetchall()
 
 
 def test_a_build_shows_progress_and_ends_with_the_board(home: Path) -> None:
@@ -174,17 +138,6 @@ def test_an_empty_home_says_how_to_begin(tmp_path: Path) -> None:
     assert "hm land complete-journey" in one_line(run(home, "hm", "build"))
     assert "hm build" in one_line(run(home, "hm", "recommend", "1"))
     assert "run `hm build`" in run(home, "hm", "status").stdout
-
-
-def test_dagster_builds_a_week_from_a_plain_shell(home: Path) -> None:
-    before = query(home, "SELECT * FROM serving.recommendations ORDER BY ALL")
-    done = run(
-        home,
-        "dagster", "asset", "materialize", "-m", "hm_platform.definitions",
-        "--select", "key:serving/recommendations+", "--partition", WEEK,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert query(home, "SELECT * FROM serving.recommendations ORDER BY ALL") == before
 
 
 def test_definitions_are_valid(home: Path) -> None:
