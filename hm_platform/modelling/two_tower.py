@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.errors import ModellingError
-from hm_platform.modelling.histories import history_block, snapshot_entries
+from hm_platform.modelling.histories import HistoryBlock, history_block, snapshot_entries
 from hm_platform.modelling.inputs import Entities, snapshot_articles, snapshot_customers
 from hm_platform.modelling.network import ArticleVectors, TwoTower
 from hm_platform.modelling.ranking import empty, in_blocks
@@ -22,6 +22,7 @@ from hm_platform.modelling.search import search
 TWO_TOWER = SOURCES.index("two_tower")
 CUSTOMER_BLOCK = 256
 ARTICLE_BLOCK = 8192
+PAIR_BLOCK = 16384
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class TwoTowerScorer:
         # customer's list must not depend on who else is asked for.
         asked = np.resize(customers, CUSTOMER_BLOCK)
         with torch.inference_mode():
-            vectors, extra = self._embed(asked)
+            vectors, history, repeats = self._embed(asked)
+            extra = self._extra(history, repeats)
             scores, columns = search(vectors, self.candidates.dense, self.candidates.bias, extra, k)
         n, width = len(customers), scores.shape[1]
         result.articles[:, :width] = self.eligible[columns.numpy()[:n]]
@@ -61,8 +63,49 @@ class TwoTowerScorer:
         result.sources[:] = TWO_TOWER
         return result
 
-    def _embed(self, asked: NDArray[np.int32]) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """Scaled customer vectors, and the sparse part of the scores as (row, place, value)."""
+    def score(
+        self, customers: NDArray[np.int32], row: NDArray[np.integer], articles: NDArray[np.integer]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both parts of the scores of given pairs, eligible or not.
+
+        row : shape (pairs,), positions in ``customers``, in any order
+        articles : shape (pairs,), article indices
+
+        Returns the dense part and the sparse part, both of shape (pairs,); the sparse part is 0
+        where the article is not in the history that is read. Their sum is what ``top`` ranks by,
+        up to rounding.
+        """
+        dense = np.zeros(len(row), dtype=np.float32)
+        sparse = np.zeros(len(row), dtype=np.float32)
+        order = np.argsort(row, kind="stable")
+        starts = np.arange(0, len(customers) + CUSTOMER_BLOCK, CUSTOMER_BLOCK)
+        bounds = np.searchsorted(row, starts, sorter=order)
+        for start, low, high in zip(starts, bounds, bounds[1:], strict=False):
+            if low == high:
+                continue
+            asked = customers[start : start + CUSTOMER_BLOCK]
+            with torch.inference_mode():
+                vectors, history, repeats = self._embed(np.resize(asked, CUSTOMER_BLOCK))
+                pairs = order[low:high]
+                asked_row, asked_article = row[pairs] - start, articles[pairs]
+                sparse[pairs] = _sparse(history, repeats.numpy(), asked_row, asked_article)
+                for at in range(0, len(pairs), PAIR_BLOCK):
+                    part = slice(at, at + PAIR_BLOCK)
+                    dense[pairs[part]] = self._dense(vectors, asked_row[part], asked_article[part])
+        return dense, sparse
+
+    def _dense(
+        self, vectors: Tensor, row: NDArray[np.integer], articles: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        # Always a full block, as in _top.
+        rows = torch.from_numpy(np.resize(row, PAIR_BLOCK).astype(np.int64))
+        columns = torch.from_numpy(np.resize(articles, PAIR_BLOCK).astype(np.int64))
+        products = (vectors[rows] * self.articles.dense[columns]).sum(dim=1)
+        scores: NDArray[np.float32] = (products + self.articles.bias[columns]).numpy()
+        return scores[: len(row)]
+
+    def _embed(self, asked: NDArray[np.int32]) -> tuple[Tensor, HistoryBlock, Tensor]:
+        """Scaled customer vectors, histories, and the sparse part of each past article's score."""
         who = self.customers.take(asked)
         entries = snapshot_entries(self.snapshot.histories, asked, self.history_length)
         history = history_block(entries, len(asked), self.history_length)
@@ -74,11 +117,35 @@ class TwoTowerScorer:
             torch.from_numpy(history.numbers),
             torch.from_numpy(history.known),
         )
+        return vectors * self.network.log_scale.exp(), history, repeats
+
+    def _extra(self, history: HistoryBlock, repeats: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The sparse part of the scores of eligible articles as (row, place, value)."""
         place = np.where(history.known, self.place[history.articles], -1)
         row, column = np.nonzero(place >= 0)
         at = torch.from_numpy(row), torch.from_numpy(column)
-        extra = at[0], torch.from_numpy(place[row, column]), repeats[at]
-        return vectors * self.network.log_scale.exp(), extra
+        return at[0], torch.from_numpy(place[row, column]), repeats[at]
+
+
+def _sparse(
+    history: HistoryBlock,
+    repeats: NDArray[np.float32],
+    row: NDArray[np.integer],
+    articles: NDArray[np.integer],
+) -> NDArray[np.float32]:
+    """The values of pairs among those of histories, 0 where there is none; shape (pairs,)."""
+    owner, column = np.nonzero(history.known)
+    if not len(owner):
+        return np.zeros(len(row), dtype=np.float32)
+    past = history.articles[owner, column]
+    base = 1 + max(int(past.max(initial=0)), int(articles.max(initial=0)))
+    keys = owner * base + past
+    order = np.argsort(keys)
+    wanted = row.astype(np.int64) * base + articles
+    place = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
+    entry = order[place]
+    values = repeats[owner[entry], column[entry]]
+    return np.where(keys[entry] == wanted, values, 0).astype(np.float32)
 
 
 class TwoTowerRecommender:
