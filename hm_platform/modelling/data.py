@@ -1,10 +1,7 @@
-"""Training examples from the training split, and batches of them by index arithmetic.
+"""The training split as batches, put together by index arithmetic.
 
-An example is a customer and a window of days: what is known is the history strictly before the
-window, what is to be predicted is every article bought in it. Windows are a week long, as the
-weeks that recommendations are published for, end with the split, and do not overlap, so that each
-purchase is predicted once and no purchase of the same day can be in its own history. All examples
-of a batch are of one window, because an article's recent popularity is that of the window's start.
+All examples of a batch are of one window, because an article's recent popularity is that of the
+window's start.
 """
 
 from __future__ import annotations
@@ -19,6 +16,7 @@ from numpy.typing import NDArray
 
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.errors import ModellingError
+from hm_platform.modelling.examples import Examples, Purchases, make_examples
 from hm_platform.modelling.histories import HistoryBlock, history_block
 from hm_platform.modelling.inputs import (
     Entities,
@@ -28,11 +26,6 @@ from hm_platform.modelling.inputs import (
 )
 from hm_platform.modelling.purchase_states import PurchaseStates, purchase_states
 from hm_platform.modelling.ranking import gather_rows
-
-WINDOW_DAYS = 7
-FEWEST_WINDOWS = 4
-"""A split too short for this many weeks is cut into shorter windows, down to a day, so that the
-later ones still have a history to learn from."""
 
 
 @dataclass(frozen=True)
@@ -64,88 +57,23 @@ class Batch:
     history_shared: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Examples:
-    """All examples of a training split, in the order of window (latest first), then customer.
-
-    window, customers : int32, shape (examples,)
-    starts : int64, shape (windows,), a window's first day; days are counted from the split's first
-    offsets : int64, shape (examples + 1,), where an example's targets are
-    targets : int32, shape (targets,), article indices, distinct and ascending in an example
-    """
-
-    window: NDArray[np.int32]
-    customers: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    targets: NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Purchases:
-    """Columns of a split: int64, shape (purchases,); days are counted from ``first_day``."""
-
-    customers: NDArray[np.int64]
-    articles: NDArray[np.int64]
-    day: NDArray[np.int64]
-    first_day: np.datetime64
-
-    @staticmethod
-    def from_table(table: pa.Table) -> Purchases:
-        """The columns ``t_dat, customer_index, article_index`` of ``datasets/train``."""
-        if table.num_rows == 0:
-            raise ModellingError("the training split has no purchase: there is nothing to learn")
-        dates = table["t_dat"].to_numpy().astype("datetime64[D]")
-        first = dates.min()
-        return Purchases(
-            table["customer_index"].to_numpy().astype(np.int64),
-            table["article_index"].to_numpy().astype(np.int64),
-            (dates - first).astype(np.int64),
-            first,
-        )
-
-
-def window_days(split_days: int) -> int:
-    """How long a window is for a training split of so many days."""
-    return int(np.clip(split_days // FEWEST_WINDOWS, 1, WINDOW_DAYS))
-
-
-def make_examples(purchases: Purchases, end: int, weeks: int | None) -> Examples:
-    """Examples of the last ``weeks`` weeks (None: of all) before day ``end``."""
-    length = window_days(end)
-    window = (end - 1 - purchases.day) // length
-    used = window < (weeks * 7 // length if weeks else window.max() + 1)
-    n_articles = int(purchases.articles.max()) + 1
-    n_customers = int(purchases.customers.max()) + 1
-    example = window[used] * n_customers + purchases.customers[used]
-    pairs = np.unique(example * n_articles + purchases.articles[used])
-    example, target = np.divmod(pairs, n_articles)
-    distinct, counts = np.unique(example, return_counts=True)
-    which, customers = np.divmod(distinct, n_customers)
-    return Examples(
-        which.astype(np.int32),
-        customers.astype(np.int32),
-        end - length * (1 + np.arange(int(which.max()) + 1)),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        target.astype(np.int32),
-    )
-
-
 class TrainingData:
-    """The training split as batches.
+    """The purchases before a cut-off as batches.
 
-    snapshot : the validation snapshot; only what does not change with time is read from it
-        (attributes, price), everything else is computed from the split as of each window
-    weeks : examples come from the last so many weeks of the split (None: from all of it)
+    snapshot : as of the cut-off; only what does not change with time is read from it (attributes,
+        price), everything else is computed from the purchases as of each window
+    weeks : examples come from the last so many weeks before the cut-off (None: from all)
     history_length : distinct articles of a history, at most
     batch_size : examples, about
     negatives : uniform negatives a batch
+
+    Articles and customers are numbered here by their position among the known ones.
     """
 
     def __init__(
         self,
         snapshot: Snapshot,
-        train: pa.Table,
+        purchases: Purchases,
         *,
         article_sizes: dict[str, int],
         customer_sizes: dict[str, int],
@@ -154,38 +82,33 @@ class TrainingData:
         batch_size: int,
         negatives: int,
     ) -> None:
-        purchases = Purchases.from_table(train)
-        end = int((np.datetime64(snapshot.cutoff, "D") - purchases.first_day).astype(np.int64))
-        if end <= purchases.day.max():
-            raise ModellingError(
-                f"the training split has purchases on or after {snapshot.cutoff}, the first day "
-                "of validation: they would leak into the model"
-            )
-        self.n_articles = snapshot.training_articles
-        self.n_customers = snapshot.training_customers
-        for what, known, highest in (
-            ("article", self.n_articles, purchases.articles.max()),
-            ("customer", self.n_customers, purchases.customers.max()),
+        known_articles, known_customers = purchases.known_articles, purchases.known_customers
+        for what, known, there in (
+            ("article", known_articles, snapshot.n_articles),
+            ("customer", known_customers, snapshot.n_customers),
         ):
-            if highest >= known:
+            if known[-1] >= there:
                 raise ModellingError(
-                    f"the training split has {what} {highest}, but only the first {known} are "
-                    f"marked as in training in datasets/{what}_index"
+                    f"the training split has {what} {known[-1]}, but the snapshot has only "
+                    f"{there}: they are not of one week"
                 )
-        self.articles = snapshot_articles(
-            snapshot, snapshot.article_ids[: self.n_articles], article_sizes
+        self.article_ids = snapshot.article_ids.take(pa.array(known_articles))
+        self.customer_ids = snapshot.customer_ids.take(pa.array(known_customers))
+        self.n_articles = len(known_articles)
+        self.articles = snapshot_articles(snapshot, self.article_ids, article_sizes).take(
+            known_articles
         )
-        self.customers = snapshot_customers(
-            snapshot, snapshot.customer_ids[: self.n_customers], customer_sizes
+        self.customers = snapshot_customers(snapshot, self.customer_ids, customer_sizes).take(
+            known_customers
         )
-        self.examples = make_examples(purchases, end, weeks)
+        self.examples: Examples = make_examples(purchases, weeks)
         self.states: PurchaseStates = purchase_states(
-            purchases.customers, purchases.articles, purchases.day, self.n_customers
+            purchases.customers, purchases.articles, purchases.day, len(known_customers)
         )
         self.history_length = history_length
         self.batch_size = batch_size
         self.negatives = min(negatives, self.n_articles)
-        self._price = np.asarray(snapshot.articles["price_scaled"])
+        self._price = np.asarray(snapshot.articles["price_scaled"])[known_articles]
         self._windows = [self._window(purchases, number) for number in range(self.n_windows)]
 
     @property
@@ -195,7 +118,7 @@ class TrainingData:
     def _window(
         self, purchases: Purchases, number: int
     ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
-        """Of each training article at a window: purchases in the 7 and the 28 days before it, and
+        """Of each known article at a window: purchases in the 7 and the 28 days before it, and
         the share of the window's examples that bought it."""
         start = self.examples.starts[number]
         age = start - purchases.day

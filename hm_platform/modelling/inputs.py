@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from hm_platform.features.encoders import Encoders
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.errors import ModellingError
 
@@ -41,9 +42,14 @@ class Entities:
         return Entities(self.ids[rows], self.codes[rows], self.numbers[rows])
 
 
-def cardinalities(features: Features) -> dict[str, int]:
-    """How many codes each ``*_code`` feature takes, 0 included, by name in a fixed order."""
+def cardinalities(features: Features, encoders: Encoders | None = None) -> dict[str, int]:
+    """How many codes each ``*_code`` feature takes, 0 included, by name in a fixed order.
+
+    encoders : say how many a feature *can* take; without them it is what the features show
+    """
     names = sorted(name for name in features if name.endswith("_code"))
+    if encoders is not None:
+        return {name: encoders.size(name) for name in names}
     return {name: int(features[name].max(initial=0)) + 1 for name in names}
 
 

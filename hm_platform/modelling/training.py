@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
+from hm_platform.features.encoders import Encoders
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.callbacks import Curves, KeepBest, Lines
 from hm_platform.modelling.data import Batch, TrainingData
-from hm_platform.modelling.errors import ModellingError
+from hm_platform.modelling.examples import Purchases
 from hm_platform.modelling.inputs import cardinalities, customer_numbers
 from hm_platform.modelling.lightning import TwoTowerModule
 from hm_platform.modelling.metrics import BLOCK, Purchased, measure, purchased
@@ -35,16 +36,21 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """What a model of one week is trained from.
+    """What a model is trained from.
 
-    snapshot : the validation snapshot, as of the first day of the validation week
-    train, validation : the tables ``datasets/train`` and ``datasets/validation``, of which
-        ``t_dat``, ``customer_index`` and ``article_index`` are read
+    snapshot : as of the first day of the validation week. That may be any earlier week than the
+        one that articles and customers were numbered in: only those of ``train`` are known to
+        the model, all others are new to it
+    train : the purchases before that day, as ``datasets/train`` has them, of which ``t_dat``,
+        ``customer_index`` and ``article_index`` are read
+    validation : the purchases of the week from that day on, of which the indices are read
+    encoders : those of the snapshot's features; they know how many codes a feature can take
     """
 
     snapshot: Snapshot
     train: pa.Table
     validation: pa.Table
+    encoders: Encoders | None = None
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,11 @@ def train(
     Raises ModellingError when the training split is empty or disagrees with the snapshot.
     """
     snapshot = inputs.snapshot
-    shape = network_shape(snapshot, params)
+    purchases = Purchases.from_table(inputs.train, snapshot.cutoff)
+    shape = network_shape(inputs, purchases, params)
     data = TrainingData(
         snapshot,
-        inputs.train,
+        purchases,
         article_sizes=dict(shape.article_sizes),
         customer_sizes=dict(shape.customer_sizes),
         weeks=params.example_weeks,
@@ -110,8 +117,8 @@ def train(
         )
         recommender = TwoTowerRecommender(
             network,
-            snapshot.article_ids[: shape.articles],
-            snapshot.customer_ids[: shape.customers],
+            data.article_ids,
+            data.customer_ids,
             params.history_length,
         )
         curves, best = _fit(recommender, inputs, params, data, bought, checkpoints, seed, progress)
@@ -124,19 +131,16 @@ def train(
     return TrainedModel(recommender, params, seed, curves.table(), best.epoch, validation)
 
 
-def network_shape(snapshot: Snapshot, params: TrainingParams) -> NetworkShape:
+def network_shape(
+    inputs: TrainingInputs, purchases: Purchases, params: TrainingParams
+) -> NetworkShape:
     """The sizes of the network for this data."""
-    for what, n in (
-        ("article", snapshot.training_articles),
-        ("customer", snapshot.training_customers),
-    ):
-        if n == 0:
-            raise ModellingError(f"no {what} is marked as in training: the training split is empty")
+    snapshot = inputs.snapshot
     return NetworkShape(
-        articles=snapshot.training_articles,
-        customers=snapshot.training_customers,
-        article_sizes=cardinalities(snapshot.articles),
-        customer_sizes=cardinalities(snapshot.customers),
+        articles=len(purchases.known_articles),
+        customers=len(purchases.known_customers),
+        article_sizes=cardinalities(snapshot.articles, inputs.encoders),
+        customer_sizes=cardinalities(snapshot.customers, inputs.encoders),
         customer_numbers=customer_numbers(snapshot.customers, 0).shape[1],
         dimension=params.dimension,
         hidden=params.hidden,

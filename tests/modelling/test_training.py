@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -208,3 +210,33 @@ def test_tables_may_be_chunked_and_in_any_order(tmp_path):
     inputs = TrainingInputs(world.snapshot(), chunked, world.validation)
     model, expected = train(inputs, QUICK, tmp_path, 0), trained(world, tmp_path)
     assert all(torch.equal(t, weights(expected)[name]) for name, t in weights(model).items())
+
+
+def test_as_of_an_earlier_week_it_knows_only_what_was_bought_before(tmp_path):
+    world = random_world(1)
+    cutoff = VALIDATION - timedelta(days=21)
+    world.purchases = [
+        (when, c, a) for when, c, a in world.purchases if when >= cutoff or (a != 7 and c != 3)
+    ]
+    inputs = TrainingInputs(
+        world.snapshot(cutoff),
+        world.split(date.min, cutoff),
+        world.split(cutoff, cutoff + timedelta(days=7)),
+    )
+    model = train(inputs, QUICK, tmp_path, 0).recommender
+    assert "000007" not in model.article_ids.to_pylist()
+    assert "c3" not in model.customer_ids.to_pylist()
+    assert len(model.article_ids) == model.network.shape.articles == 39
+    assert len(model.customer_ids) == model.network.shape.customers == 29
+    later = model.prepare(world.snapshot())
+    assert later.top(np.arange(30, dtype=np.int32), 12).articles.min() >= 0
+
+
+def test_category_sizes_are_those_of_the_encoders_where_they_are_given(tmp_path):
+    world = random_world(1)
+    sizes = {"department_code": 9, "section_code": 8, "segment_code": 7}
+    encoders = SimpleNamespace(size=sizes.__getitem__)
+    inputs = TrainingInputs(world.snapshot(), world.train, world.validation, encoders)  # type: ignore[arg-type]
+    shape = train(inputs, QUICK, tmp_path, 0).recommender.network.shape
+    assert dict(shape.article_sizes) == {"department_code": 9, "section_code": 8}
+    assert dict(shape.customer_sizes) == {"segment_code": 7}
