@@ -58,12 +58,14 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def run(table: str, outputs: Sequence[str], inputs: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """The values of these functions of the graph of ``features/<table>``.
+def execute(
+    functions: driver.Driver, outputs: Sequence[str], inputs: Mapping[str, Any], what: str
+) -> dict[str, Any]:
+    """The values of these functions of a graph.
 
     Parameters
     ----------
-    what : what is being computed, for messages ("split test of week 2020-09-16")
+    what : what is being computed, for messages ("features/articles, split test of 2020-09-16")
 
     Raises
     ------
@@ -71,7 +73,12 @@ def run(table: str, outputs: Sequence[str], inputs: Mapping[str, Any], what: str
     """
     try:
         with _silence():
-            return graph(table).execute(list(outputs), inputs=dict(inputs))
+            return functions.execute(list(outputs), inputs=dict(inputs))
     except DataValidationError as error:
         found = " ".join(line.strip() for line in error.args[0])
-        raise FeatureError(f"features/{table}, {what}: {found}") from error
+        raise FeatureError(f"{what}: {found}") from error
+
+
+def run(table: str, outputs: Sequence[str], inputs: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The same for the graph of ``features/<table>``."""
+    return execute(graph(table), outputs, inputs, f"features/{table}, {what}")

@@ -15,14 +15,17 @@ from hm_platform.modelling.recommenders import Recommendations, Recommender, Sco
 
 @dataclass(frozen=True)
 class FallbackScorer:
-    """WithFallback at one cut-off."""
+    """WithFallback at one cut-off.
+
+    asked : bool, shape (customers,), for whom the recommender itself is asked
+    """
 
     scorer: Scorer
     filler: Scorer
-    has_history: NDArray[np.bool_]
+    asked: NDArray[np.bool_]
 
     def top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
-        known = self.has_history[customers]
+        known = self.asked[customers]
         found = empty(len(customers), k)
         part = self.scorer.top(customers[known], k)
         found.articles[known] = part.articles
@@ -34,14 +37,17 @@ class FallbackScorer:
 class WithFallback:
     """A recommender that answers for every customer.
 
-    A customer without any purchase before the cut-off gets the best sellers of the segment, and
-    so does, after the recommender's own articles, a customer for whom it has fewer than k. A row
-    is shorter than k only when fewer than k articles can be recommended at all.
+    After the recommender's own articles, a customer for whom it has fewer than k gets the best
+    sellers of the segment; one without any purchase before the cut-off gets nothing else, where
+    the recommender needs a history. A row is shorter than k only when fewer than k articles can be
+    recommended at all.
     """
 
     def __init__(self, recommender: Recommender, filler: Recommender | None = None) -> None:
         self.recommender = recommender
         self.filler: Recommender = filler or SegmentPopularity()
+
+    needs_history = False
 
     @property
     def name(self) -> str:
@@ -51,5 +57,5 @@ class WithFallback:
         return FallbackScorer(
             self.recommender.prepare(snapshot),
             self.filler.prepare(snapshot),
-            snapshot.histories.lengths() > 0,
+            (snapshot.histories.lengths() > 0) | (not self.recommender.needs_history),
         )

@@ -2,14 +2,17 @@
 
 ==================== =======================================================================
 manifest.json        what the model is and how it came to be: see :class:`Manifest`
-weights.safetensors  the network's weights
+weights.safetensors  the retrieval network's weights
+ranker.safetensors   the ranking network's weights, and the levels of its features
 articles.parquet     the ids of rows 1, 2, … of the articles' id embedding
 customers.parquet    the same for customers
 encoders.json        the encoders that features must be computed with
-curves.csv           the metrics of each epoch
+curves.csv           the metrics of each epoch of the retrieval model
+ranker_curves.csv    the same of the ranker
+model_card.md        the model for people: purpose, data, scores, limits
 ==================== =======================================================================
 
-Nothing in it depends on when or where it was made: the same model gives the same bytes. A folder
+The two files of the ranker are there only where there is one. Nothing in it depends on when or where it was made: the same model gives the same bytes. A folder
 appears whole or not at all, and is read only if every file is the one that the manifest names.
 Importing this module does not import torch, so that manifests are read quickly.
 """
@@ -31,19 +34,37 @@ import pyarrow.parquet as pq
 
 from hm_platform.features.encoders import Encoders
 from hm_platform.modelling.errors import ModellingError
+from hm_platform.modelling.model_card import model_card
 
 if TYPE_CHECKING:
+    from hm_platform.modelling.ranker.training import TrainedRanker
+    from hm_platform.modelling.recommenders import Recommender
     from hm_platform.modelling.training import TrainedModel
-    from hm_platform.modelling.two_tower import TwoTowerRecommender
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 ARTICLES = "articles.parquet"
 CUSTOMERS = "customers.parquet"
 ENCODERS = "encoders.json"
 CURVES = "curves.csv"
-FILES = (ARTICLES, CURVES, CUSTOMERS, ENCODERS, WEIGHTS)
+CARD = "model_card.md"
+RANKER_WEIGHTS = "ranker.safetensors"
+RANKER_CURVES = "ranker_curves.csv"
+LEVELS = "levels"
+"""The name of the features' levels among the ranker's weights."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training gave.
+
+    ranker : None where there is none; then ``no_ranker`` says why
+    """
+
+    retrieval: TrainedModel
+    ranker: TrainedRanker | None
+    no_ranker: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,10 +75,14 @@ class Manifest:
         and so, through ``files``, over the weights
     week : the week it was trained for, YYYY-MM-DD
     code_version : of the code that trained it
-    parameters, network : the TrainingParams and the NetworkShape
+    parameters, network : the TrainingParams and the NetworkShape of the retrieval model
+    ranker : the ranker's ``parameters`` (RankingParams), the ``features`` it reads, how many
+        ``lists`` it learnt from, ``best_epoch`` and ``epochs``, ``recall`` (candidate source ->
+        CandidateRecall) and ``importance`` (group of features -> loss of MAP@12 without it); or
+        the ``reason`` why there is none
     data : data set -> fingerprint of its content
     best_epoch, epochs : the epoch whose weights these are, and how many there were
-    validation : recommender -> metric -> value on the validation week, for the model and each
+    validation : recommender -> metric -> value on the validation week, for the models and each
         baseline; empty where nobody bought
     chosen : the recommender that is published
     files : every other file of the folder -> SHA-256 of its content
@@ -69,6 +94,7 @@ class Manifest:
     seed: int
     parameters: Mapping[str, Any]
     network: Mapping[str, Any]
+    ranker: Mapping[str, Any]
     data: Mapping[str, str]
     best_epoch: int
     epochs: int
@@ -80,7 +106,7 @@ class Manifest:
 
 def save_model(
     folder: Path,
-    trained: TrainedModel,
+    training: Training,
     encoders: Encoders,
     *,
     week: date,
@@ -99,21 +125,24 @@ def save_model(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         written = Path(scratch) / "model"
         written.mkdir()
-        _write_files(written, trained, encoders)
+        _write_files(written, training, encoders)
+        trained = training.retrieval
         content: dict[str, Any] = {
             "week": week.isoformat(),
             "code_version": code_version,
             "seed": trained.seed,
             "parameters": asdict(trained.params),
             "network": asdict(trained.recommender.network.shape),
+            "ranker": _about_ranker(training),
             "data": dict(data),
             "best_epoch": trained.best_epoch,
             "epochs": trained.curves.num_rows,
             "validation": {name: dict(values) for name, values in validation.items()},
             "chosen": chosen,
-            "files": {name: _sha256(written / name) for name in FILES},
             "format": FORMAT,
         }
+        (written / CARD).write_text(model_card(content))
+        content["files"] = {path.name: _sha256(path) for path in sorted(written.iterdir())}
         digest = hashlib.sha256(_json(content).encode()).hexdigest()
         content["version"] = f"{week}-{digest[:10]}"
         (written / MANIFEST).write_text(_json(content))
@@ -143,10 +172,11 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(**content)
 
 
-def load_model(folder: Path) -> TwoTowerRecommender:
-    """The model, after every file was checked against the manifest.
+def load_models(folder: Path) -> Sequence[Recommender]:
+    """The ranker, where there is one, and the retrieval model.
 
-    Raises ModellingError when a file is missing, unknown, or not the one that was saved.
+    Every file is checked against the manifest first. Raises ModellingError when one is missing,
+    unknown, or not the one that was saved.
     """
     manifest = read_manifest(folder)
     _check(folder, manifest)
@@ -160,12 +190,27 @@ def load_model(folder: Path) -> TwoTowerRecommender:
         network = TwoTower(NetworkShape(**manifest.network))
         network.load_state_dict(load_file(folder / WEIGHTS))
         network.eval()
-        return TwoTowerRecommender(
+        retrieval = TwoTowerRecommender(
             network,
             _read_ids(folder / ARTICLES),
             _read_ids(folder / CUSTOMERS),
             int(manifest.parameters["history_length"]),
         )
+        if RANKER_WEIGHTS not in manifest.files:
+            return (retrieval,)
+        from hm_platform.modelling.ranker.network import RankingNetwork
+        from hm_platform.modelling.ranker.recommender import RankerRecommender
+
+        weights = load_file(folder / RANKER_WEIGHTS)
+        levels = weights.pop(LEVELS).numpy()
+        parameters, features = manifest.ranker["parameters"], manifest.ranker["features"]
+        ranking = RankingNetwork(len(features), int(parameters["hidden"]))
+        ranking.load_state_dict(weights)
+        ranking.eval()
+        ranker = RankerRecommender(
+            retrieval, ranking, features, levels, parameters["without_sources"]
+        )
+        return (ranker, retrieval)
     except (KeyError, TypeError, RuntimeError, pa.ArrowException) as error:
         raise ModellingError(
             f"the model in {folder} does not fit this version of the network: {error}"
@@ -178,35 +223,65 @@ def read_encoders(folder: Path) -> Encoders:
     return Encoders.from_json((folder / ENCODERS).read_text())
 
 
-def read_curves(folder: Path) -> Sequence[Mapping[str, float]]:
-    """The metrics of each epoch: ``epoch`` (from 1), ``train_loss``, ``validation_<metric>``."""
+def read_curves(folder: Path, name: str = CURVES) -> Sequence[Mapping[str, float]]:
+    """The metrics of each epoch: ``epoch`` (from 1), ``train_loss``, ``validation_<metric>``.
+
+    name : CURVES or RANKER_CURVES; empty where there is no ranker
+    """
     _check(folder, read_manifest(folder))
-    return pyarrow.csv.read_csv(folder / CURVES).to_pylist()
+    return pyarrow.csv.read_csv(folder / name).to_pylist() if (folder / name).exists() else []
 
 
-def _write_files(folder: Path, trained: TrainedModel, encoders: Encoders) -> None:
+def _write_files(folder: Path, training: Training, encoders: Encoders) -> None:
     from safetensors.torch import save_file
 
-    recommender = trained.recommender
+    recommender = training.retrieval.recommender
     weights = recommender.network.state_dict()
     save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
     for name, ids in ((ARTICLES, recommender.article_ids), (CUSTOMERS, recommender.customer_ids)):
         pq.write_table(pa.table({"id": ids}), folder / name, compression="zstd")
     (folder / ENCODERS).write_text(encoders.to_json())
-    pyarrow.csv.write_csv(trained.curves, folder / CURVES)
+    pyarrow.csv.write_csv(training.retrieval.curves, folder / CURVES)
+    if training.ranker:
+        from torch import from_numpy
+
+        ranker = training.ranker.recommender
+        weights = {**ranker.network.state_dict(), LEVELS: from_numpy(ranker.levels)}
+        save_file(
+            {name: tensor.contiguous() for name, tensor in weights.items()},
+            folder / RANKER_WEIGHTS,
+        )
+        pyarrow.csv.write_csv(training.ranker.curves, folder / RANKER_CURVES)
+
+
+def _about_ranker(training: Training) -> dict[str, Any]:
+    """The manifest's ``ranker``."""
+    ranker = training.ranker
+    if ranker is None:
+        return {"reason": training.no_ranker}
+    return {
+        # As JSON gives it back: lists instead of tuples.
+        "parameters": json.loads(json.dumps(asdict(ranker.params))),
+        "features": list(ranker.recommender.features),
+        "lists": ranker.lists,
+        "best_epoch": ranker.best_epoch,
+        "epochs": ranker.curves.num_rows,
+        "recall": {name: asdict(recall) for name, recall in ranker.recall.items()},
+        "importance": dict(ranker.importance),
+    }
 
 
 def _check(folder: Path, manifest: Manifest) -> None:
     """Raise ModellingError unless the folder holds exactly the files that were saved."""
     there = {path.name for path in folder.iterdir()} - {MANIFEST}
-    if missing := sorted(set(FILES) - there):
+    if missing := sorted(set(manifest.files) - there):
         raise ModellingError(f"the model in {folder} lacks {', '.join(missing)}: train it again")
-    if unknown := sorted(there - set(FILES)):
+    if unknown := sorted(there - set(manifest.files)):
         raise ModellingError(
             f"the model in {folder} has files that do not belong to it: {', '.join(unknown)}"
         )
-    for name in FILES:
-        if _sha256(folder / name) != manifest.files.get(name):
+    for name, digest in manifest.files.items():
+        if _sha256(folder / name) != digest:
             raise ModellingError(
                 f"{folder / name} is damaged or was changed: it is not the file that the "
                 "manifest names; train the model again"

@@ -61,3 +61,34 @@ class TrainingParams:
         for name in ("article_id_dropout", "customer_id_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ModellingError(f"{name} must be in [0, 1), not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class RankingParams:
+    """How the ranker is built and trained.
+
+    hidden, dropout : width of the hidden layers; share of it that is left out in training
+    lists : customers' lists that are learnt from, at most: of more, a random choice in each week
+    fewest_lists : with fewer than so many there is no ranker
+    batch_size : lists a step
+    learning_rate : the highest, reached after a tenth of the steps
+    weight_decay : of the weights a step, in units of the learning rate
+    epochs : at most
+    patience : epochs without a better validation MAP@12 before training stops
+    epochs_without_validation : epochs where nobody bought in the validation week
+    without_sources, without_groups : candidate sources and groups of features that are left out, to
+        see what they are worth
+    """
+
+    hidden: int = 128
+    dropout: float = 0.2
+    lists: int = 30_000
+    fewest_lists: int = 100
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    epochs: int = 6
+    patience: int = 3
+    epochs_without_validation: int = 4
+    without_sources: tuple[str, ...] = ()
+    without_groups: tuple[str, ...] = ()

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from hm_platform.features.snapshot import Snapshot
 
-SOURCES = ("two_tower", "repurchase", "co_purchase", "segment_popularity", "popularity")
+SOURCES = (
+    "two_tower",
+    "repurchase",
+    "co_purchase",
+    "segment_popularity",
+    "popularity",
+    "new_arrivals",
+)
 """Where a recommended article can come from; ``Recommendations.sources`` holds positions in it."""
 
 
@@ -54,6 +61,11 @@ class Recommender(Protocol):
     @property
     def name(self) -> str:
         """What it is called on boards and in manifests."""
+        ...
+
+    @property
+    def needs_history(self) -> bool:
+        """Whether a customer without any purchase is left to the best sellers of the segment."""
         ...
 
     def prepare(self, snapshot: Snapshot) -> Scorer:

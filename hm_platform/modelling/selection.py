@@ -1,8 +1,6 @@
-"""Which recommender serves: the model, or a baseline where the model has not earned it.
+"""Which recommender serves: a trained model, or a baseline where no model has earned it.
 
-The list of contenders is here and nowhere else. A stage that re-ranks candidates (the ranker)
-is one more contender: a ``Recommender`` in a subpackage of its own, ``modelling/ranker``, that
-asks those of this module for candidates in ``prepare`` and is chosen by the same rule.
+The list of contenders is here and nowhere else.
 """
 
 from __future__ import annotations
@@ -15,8 +13,8 @@ from hm_platform.modelling.baselines.repurchase import Repurchase
 from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.recommenders import Recommender
 
-MODEL = "two_tower"
-"""The name under which the trained model competes."""
+MODELS = ("ranker", "two_tower")
+"""The names under which the trained models compete: both stages, and the first alone."""
 
 
 def baselines() -> Sequence[Recommender]:
@@ -24,26 +22,34 @@ def baselines() -> Sequence[Recommender]:
     return (Repurchase(), CoPurchase(), SegmentPopularity(), Popularity())
 
 
-def choose_recommender(validation: Mapping[str, Mapping[str, float]]) -> str:
+def choose_recommender(
+    validation: Mapping[str, Mapping[str, float]], models: Sequence[str] = MODELS
+) -> str:
     """The name of the recommender to publish: the highest ``map`` on the validation week.
 
     validation : recommender -> metric -> value. Where the validation week cannot tell (nobody
-        bought), the mapping is empty and the model is published.
+        bought), the mapping is empty and the first model is published.
+    models : the models that were trained, preferred first
 
-    Ties go to the model, then to the name that sorts first.
+    Ties go to the models in their order, then to the name that sorts first.
     """
     if not validation:
-        return MODEL
+        return models[0]
     if missing := sorted(name for name, metrics in validation.items() if "map" not in metrics):
         raise ModellingError(f"no validation MAP for {', '.join(missing)}: nothing to choose by")
-    return min(validation, key=lambda name: (-validation[name]["map"], name != MODEL, name))
+    place = {name: number for number, name in enumerate(models)}
+    return min(
+        validation,
+        key=lambda name: (-validation[name]["map"], place.get(name, len(models)), name),
+    )
 
 
-def recommender_named(name: str, model: Recommender) -> Recommender:
-    """The contender of that name; ``model`` is the trained model."""
-    for recommender in (model, *baselines()):
+def recommender_named(name: str, models: Sequence[Recommender]) -> Recommender:
+    """The contender of that name; ``models`` are the trained models."""
+    contenders = (*models, *baselines())
+    for recommender in contenders:
         if recommender.name == name:
             return recommender
     raise ModellingError(
-        f"there is no recommender {name!r}: know {[model.name, *(b.name for b in baselines())]}"
+        f"there is no recommender {name!r}: know {[known.name for known in contenders]}"
     )

@@ -160,6 +160,7 @@ class TwoTowerRecommender:
     """
 
     name = "two_tower"
+    needs_history = True
 
     def __init__(
         self,

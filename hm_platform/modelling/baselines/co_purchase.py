@@ -71,6 +71,7 @@ class CoPurchase:
     """
 
     name = "co_purchase"
+    needs_history = True
 
     def __init__(self, half_life: float = 30.0, recent: int = 50) -> None:
         self.half_life = half_life

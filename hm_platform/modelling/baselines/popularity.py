@@ -49,6 +49,7 @@ class Popularity:
     """
 
     name = "popularity"
+    needs_history = True
 
     def prepare(self, snapshot: Snapshot) -> BestSellers:
         eligible = eligible_articles(snapshot)
@@ -62,66 +63,99 @@ class Popularity:
         return BestSellers(np.zeros(snapshot.n_customers, dtype=np.int64), lists)
 
 
+class SegmentShares:
+    """How much of each article the customers of each segment bought in the last week.
+
+    The share of a segment's buyers who bought the article, shrunk towards the share of all buyers
+    as if ``prior`` further ones had bought like everybody (the mean of a Dirichlet-multinomial
+    posterior, e.g. Gelman et al., Bayesian Data Analysis, 3rd ed., section 3.4): a small segment
+    is like everybody, a large one itself.
+
+    n_articles, n_segments : how many there are
+    share : float64, shape (articles,), the share of all buyers
+    segment, article, counts : int64, shape (pairs,), how many of a known segment bought an article;
+        by segment, then article
+    """
+
+    def __init__(self, snapshot: Snapshot, prior: float = 100.0) -> None:
+        self.prior = prior
+        self.n_articles = snapshot.n_articles
+        self.of_customer = np.asarray(snapshot.customers["segment_code"], dtype=np.int64)
+        self.n_segments = int(self.of_customer.max(initial=0)) + 1
+        histories = snapshot.histories
+        recent = np.flatnonzero(histories.days_since_last <= WEEK_DAYS)
+        customer = np.searchsorted(histories.offsets, recent, side="right") - 1
+        articles = histories.articles[recent].astype(np.int64)
+        buyers = np.unique(customer)
+        self.share = np.bincount(articles, minlength=self.n_articles) / max(len(buyers), 1)
+        self._buyers = np.bincount(self.of_customer[buyers], minlength=self.n_segments)
+        known = self.of_customer[customer] > 0
+        self._pairs, self.counts = np.unique(
+            self.of_customer[customer[known]] * self.n_articles + articles[known],
+            return_counts=True,
+        )
+        self.segment, self.article = np.divmod(self._pairs, self.n_articles)
+
+    def bought(
+        self, segments: NDArray[np.integer], articles: NDArray[np.integer]
+    ) -> NDArray[np.int64]:
+        """How many of the segment bought the article; shape (pairs,)."""
+        wanted = segments.astype(np.int64) * self.n_articles + articles
+        place = np.searchsorted(self._pairs, wanted)
+        there = place < len(self._pairs)
+        there[there] = self._pairs[place[there]] == wanted[there]
+        result = np.zeros(len(wanted), dtype=np.int64)
+        result[there] = self.counts[place[there]]
+        return result
+
+    def mean(
+        self, segments: NDArray[np.integer], articles: NDArray[np.integer]
+    ) -> NDArray[np.float64]:
+        """The shrunk share of each pair; everybody's share in the unknown segment 0."""
+        buyers = np.where(segments > 0, self._buyers[segments], 0)
+        bought = self.bought(segments, articles)
+        return (bought + self.prior * self.share[articles]) / (buyers + self.prior)
+
+
 class SegmentPopularity:
     """Last week's best sellers among customers like this one, for customers without a history.
 
-    The score of an article in a segment is the share of the segment's customers with a purchase
-    in the last week who bought it, shrunk towards the share of all customers as if ``prior``
-    further customers had bought like everybody (the mean of a Dirichlet-multinomial posterior,
-    e.g. Gelman et al., Bayesian Data Analysis, 3rd ed., section 3.4): a small segment has
-    everybody's list, a large one its own. An article that nobody of the segment bought comes from
-    ``popularity``. Customers of the unknown segment (code 0) get everybody's list.
+    The score is that of :class:`SegmentShares`. An article that nobody of the segment bought comes
+    from ``popularity``. Customers of the unknown segment (code 0) get everybody's list.
 
     prior : customers
     """
 
     name = "segment_popularity"
+    needs_history = True
 
     def __init__(self, prior: float = 100.0) -> None:
         self.prior = prior
 
     def prepare(self, snapshot: Snapshot) -> BestSellers:
-        segments = np.asarray(snapshot.customers["segment_code"], dtype=np.int64)
-        n_segments = int(segments.max(initial=0)) + 1
-        histories = snapshot.histories
-        recent = np.flatnonzero(histories.days_since_last <= WEEK_DAYS)
-        customer = np.searchsorted(histories.offsets, recent, side="right") - 1
-        articles = histories.articles[recent].astype(np.int64)
-
-        everybody = np.bincount(articles, minlength=snapshot.n_articles)
-        buyers = np.unique(customer)
-        share = everybody / max(len(buyers), 1)
-        segment_buyers = np.bincount(segments[buyers], minlength=n_segments)
-
-        pairs, counts = np.unique(
-            segments[customer] * snapshot.n_articles + articles, return_counts=True
-        )
-        segment, article = np.divmod(pairs, snapshot.n_articles)
-        known = segment > 0
-        segment, article, counts = segment[known], article[known], counts[known]
+        shares = SegmentShares(snapshot, self.prior)
         rank = popularity_rank(snapshot)
         eligible = eligible_articles(snapshot)
         # Ordered once for all: what a segment did not buy is ranked by everybody's share.
-        by_share = eligible[np.lexsort((rank[eligible], -share[eligible]))].astype(np.int64)
+        by_share = eligible[np.lexsort((rank[eligible], -shares.share[eligible]))].astype(np.int64)
 
         def lists(k: int) -> Recommendations:
             overall = by_share[:k]
-            others_segment = np.repeat(np.arange(n_segments), len(overall))
-            others = np.tile(overall, n_segments)
-            taken = np.isin(others_segment * snapshot.n_articles + others, pairs[known])
-            others_segment, others = others_segment[~taken], others[~taken]
-            rows = np.concatenate([segment, others_segment])
-            candidates = np.concatenate([article, others])
-            bought = np.concatenate([counts, np.zeros(len(others), dtype=counts.dtype)])
-            scores = (bought + self.prior * share[candidates]) / (segment_buyers[rows] + self.prior)
+            others_segment = np.repeat(np.arange(shares.n_segments), len(overall))
+            others = np.tile(overall, shares.n_segments)
+            other = shares.bought(others_segment, others) == 0
+            rows = np.concatenate([shares.segment, others_segment[other]])
+            candidates = np.concatenate([shares.article, others[other]])
             return best(
                 rows,
                 candidates,
-                scores,
+                shares.mean(rows, candidates),
                 rank[candidates],
-                n_segments,
+                shares.n_segments,
                 k,
-                np.where(bought > 0, SEGMENT_POPULARITY, POPULARITY).astype(np.int8),
+                np.where(
+                    np.arange(len(rows)) < len(shares.segment), SEGMENT_POPULARITY, POPULARITY
+                ).astype(np.int8),
             )
 
-        return BestSellers(segments, lists)
+        return BestSellers(shares.of_customer, lists)

@@ -80,6 +80,7 @@ class Repurchase:
     """
 
     name = "repurchase"
+    needs_history = True
 
     def __init__(self, half_life: float = 60.0) -> None:
         self.half_life = half_life

@@ -1,0 +1,12 @@
+"""The second stage: a network that ranks each customer's candidates.
+
+=================== ===============================================================
+pair_features       what is known of a customer with an article: Hamilton functions
+inputs              binds a snapshot and candidates to those functions
+scaling             features of any distribution -> numbers a network can read
+network, losses     the scoring network and the listwise loss
+lists               candidates with features and labels, of past weeks, as arrays
+lightning, training fits the network on past weeks, stops by the validation week
+recommender         both stages as a ``Recommender``
+=================== ===============================================================
+"""

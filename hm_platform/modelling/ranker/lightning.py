@@ -1,0 +1,109 @@
+"""Training the ranker: the Lightning module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hm_platform.modelling.metrics import K
+from hm_platform.modelling.parameters import RankingParams
+from hm_platform.modelling.ranker.lists import ListBatch, RankingLists
+from hm_platform.modelling.ranker.losses import listwise_loss
+from hm_platform.modelling.ranker.network import RankingNetwork
+from hm_platform.modelling.ranking import rank_within
+
+PAIRS_AT_ONCE = 16384
+
+
+def score_pairs(network: RankingNetwork, features: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The network's scores; features of shape (pairs, features), scaled, give shape (pairs,).
+
+    Always in blocks of the same shape: how a matrix product is rounded depends on it, and a score
+    must not depend on what else is asked for.
+    """
+    scores = np.empty(len(features), dtype=np.float32)
+    block = np.zeros((PAIRS_AT_ONCE, features.shape[1]), dtype=np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(features), PAIRS_AT_ONCE):
+            part = features[start : start + PAIRS_AT_ONCE]
+            block[: len(part)] = part
+            scores[start : start + len(part)] = network(torch.from_numpy(block))[: len(part)]
+    return scores
+
+
+def mean_average_precision(lists: RankingLists, scores: NDArray[np.float32]) -> float:
+    """MAP@12 of the lists in the order of these scores; equal ones stand by article."""
+    row = np.repeat(np.arange(len(lists)), np.diff(lists.offsets))
+    order = np.lexsort((lists.articles, -scores, row))
+    place = rank_within(row[order])
+    top = order[place < K]
+    hit = np.zeros((len(lists), K))
+    hit[row[top], place[place < K]] = lists.wanted[top]
+    precision = hit * np.cumsum(hit, axis=1) / np.arange(1, K + 1)
+    return float(np.mean(precision.sum(axis=1) / np.minimum(lists.bought, K)))
+
+
+class RankingModule(pl.LightningModule):
+    """Fits the network to lists of past weeks; validates it on all buyers of the week after.
+
+    validation : lists of the validation week, or None
+    steps : of the whole training, which the learning rate rises and falls over (Smith and Topin
+        2018, "Super-convergence")
+    """
+
+    def __init__(
+        self,
+        network: RankingNetwork,
+        validation: RankingLists | None,
+        params: RankingParams,
+        steps: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.validation = validation
+        self.params = params
+        self.steps = steps
+
+    def configure_optimizers(self) -> Any:
+        optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=self.params.learning_rate,
+            weight_decay=self.params.weight_decay,
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self.params.learning_rate, total_steps=self.steps, pct_start=0.1
+        )
+        return [optimiser], [{"scheduler": schedule, "interval": "step"}]
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Batches are numpy arrays and stay so until the step that uses them."""
+        return batch
+
+    def training_step(self, batch: ListBatch, batch_idx: int) -> Tensor:
+        loss = listwise_loss(
+            self.network(torch.from_numpy(batch.features)),
+            torch.from_numpy(batch.known),
+            torch.from_numpy(batch.row),
+            torch.from_numpy(batch.column),
+            torch.from_numpy(batch.bought),
+        )
+        self.log(
+            "train_loss",
+            loss.detach(),
+            on_step=False,
+            on_epoch=True,
+            prog_bar=True,
+            batch_size=len(batch.bought),
+        )
+        return loss
+
+    def validation_step(self, lists: RankingLists, batch_idx: int) -> None:
+        value = mean_average_precision(lists, score_pairs(self.network, lists.features))
+        self.log("validation_map", value, prog_bar=True, batch_size=len(lists))

@@ -1,0 +1,50 @@
+"""Features of any distribution as numbers that a network can read, without tuning.
+
+Each feature is replaced by its quantile among the training pairs, spread over [-SPREAD, SPREAD]:
+counts, days and ratios become comparable, outliers harmless, and data of another shop needs no
+other constants (cf. scikit-learn's QuantileTransformer). What does not apply (NaN) is 0, the
+middle, so that a layer's weights for the feature have no part in the score.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+LEVELS = 64
+SPREAD = 1.7
+"""The standard deviation of a uniform distribution over [-1.7, 1.7] is about 1."""
+
+
+def fit_levels(sample: Floats) -> Floats:
+    """The levels of each feature: its quantiles; shape (features, LEVELS), not decreasing.
+
+    sample : shape (pairs, features), NaN where a feature does not apply. A feature that never
+        applies gets levels of 0.
+    """
+    levels = np.zeros((sample.shape[1], LEVELS), dtype=np.float32)
+    for column in range(sample.shape[1]):
+        values = sample[:, column]
+        known = values[np.isfinite(values)]
+        if len(known):
+            levels[column] = np.quantile(known, np.linspace(0, 1, LEVELS))
+    return levels
+
+
+def scale(features: Floats, levels: Floats) -> Floats:
+    """The features as quantiles in [-SPREAD, SPREAD]; shape as ``features``.
+
+    A value that fills several levels (many pairs have it) is in their middle. A feature with one
+    level alone is 0.
+    """
+    scaled = np.zeros_like(features)
+    for column, level in enumerate(levels):
+        distinct, first, counts = np.unique(level, return_index=True, return_counts=True)
+        if len(distinct) < 2:
+            continue
+        place = (first + (counts - 1) / 2) * (2 * SPREAD / (LEVELS - 1)) - SPREAD
+        values = features[:, column]
+        found = np.interp(values, distinct, place)
+        scaled[:, column] = np.where(np.isfinite(values), found, 0.0)
+    return scaled

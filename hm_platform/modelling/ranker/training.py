@@ -1,0 +1,173 @@
+"""Trains the ranker on past weeks, each seen as of its own cut-off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from hm_platform.modelling.candidates import CandidateRecall
+from hm_platform.modelling.errors import ModellingError
+from hm_platform.modelling.fitting import Progress, fit, quiet, reproducible
+from hm_platform.modelling.parameters import RankingParams
+from hm_platform.modelling.ranker.inputs import feature_groups
+from hm_platform.modelling.ranker.lightning import (
+    RankingModule,
+    mean_average_precision,
+    score_pairs,
+)
+from hm_platform.modelling.ranker.lists import (
+    LabelledWeek,
+    ListBatches,
+    RankingLists,
+    concatenate,
+    make_lists,
+)
+from hm_platform.modelling.ranker.network import RankingNetwork
+from hm_platform.modelling.ranker.recommender import RankerRecommender
+from hm_platform.modelling.ranker.scaling import fit_levels, scale
+from hm_platform.modelling.two_tower import TwoTowerRecommender
+
+LEVEL_SAMPLE = 200_000
+
+
+class TooLittleToRankError(ModellingError):
+    """There are too few lists to learn a ranking from; the message says how many."""
+
+
+@dataclass(frozen=True)
+class TrainedRanker:
+    """The ranker with the weights of its best epoch, and how it got there.
+
+    lists : how many lists it learnt from
+    curves : a row an epoch: ``epoch`` (from 1), ``train_loss``, ``validation_map``
+    recall : candidate source (and ``union``) -> recall among the buyers of the validation week, or
+        of the last ranking week where nobody bought in that
+    importance : feature group -> what validation MAP@12 loses when the network does not see the
+        group; empty where nobody bought in the validation week
+    """
+
+    recommender: RankerRecommender
+    params: RankingParams
+    lists: int
+    curves: pa.Table
+    best_epoch: int
+    recall: Mapping[str, CandidateRecall]
+    importance: Mapping[str, float]
+
+
+def train_ranker(
+    two_tower: TwoTowerRecommender,
+    weeks: Sequence[LabelledWeek],
+    validation: LabelledWeek,
+    params: RankingParams,
+    directory: Path,
+    seed: int,
+    progress: Progress | None = None,
+) -> TrainedRanker:
+    """Train until MAP@12 on the validation week stops rising, and keep the best epoch.
+
+    two_tower : the retrieval model, trained on what lies before the first of ``weeks``
+    weeks : past weeks, each with its snapshot, oldest first
+
+    Raises TooLittleToRankError when fewer than ``params.fewest_lists`` customers bought any of
+    their candidates in these weeks.
+    """
+    rng = np.random.default_rng(seed)
+    names = tuple(
+        name for name, group in feature_groups().items() if group not in params.without_groups
+    )
+    columns = np.array([list(feature_groups()).index(name) for name in names])
+    most = max(1, params.lists // max(len(weeks), 1))
+    parts = []
+    recall: Mapping[str, CandidateRecall] = {}
+    for week in weeks:
+        lists, recall = make_lists(week, two_tower, params.without_sources, most, rng)
+        parts.append(_columns(lists.learnable(), columns))
+    if sum(map(len, parts)) < params.fewest_lists:
+        raise TooLittleToRankError(
+            f"{sum(map(len, parts))} customers bought any of their candidates in {len(parts)} past "
+            f"weeks; the ranker needs {params.fewest_lists} to learn from"
+        )
+    lists = concatenate(parts)
+    del parts
+    pairs = len(lists.features)
+    sample = np.sort(rng.choice(pairs, min(pairs, LEVEL_SAMPLE), replace=False))
+    levels = fit_levels(lists.features[sample])
+    lists = _scaled(lists, levels)
+    held_out = None
+    if len(validation.bought.customers):
+        held_out, recall = make_lists(
+            validation, two_tower, params.without_sources, params.lists, rng
+        )
+        held_out = _scaled(_columns(held_out, columns), levels)
+    if progress:
+        progress(
+            f"ranking: {len(lists):,} lists of {len(lists.features) // len(lists)} candidates, "
+            f"{len(names)} features"
+        )
+    batches = ListBatches(lists, params.batch_size, seed)
+    with reproducible(seed), quiet():
+        network = RankingNetwork(len(names), params.hidden, params.dropout)
+        epochs = params.epochs if held_out is not None else params.epochs_without_validation
+        curves, best = fit(
+            RankingModule(network, held_out, params, epochs * len(batches)),
+            batches,
+            None if held_out is None else [held_out],
+            epochs=epochs,
+            patience=params.patience,
+            checkpoints=directory / "ranker_checkpoints",
+            progress=progress,
+            clip=1.0,
+        )
+    network.load_state_dict(best.weights)
+    network.eval()
+    recommender = RankerRecommender(two_tower, network, names, levels, params.without_sources)
+    return TrainedRanker(
+        recommender,
+        params,
+        len(lists),
+        curves.table(),
+        best.epoch,
+        recall,
+        {} if held_out is None else group_importance(network, names, held_out),
+    )
+
+
+def group_importance(
+    network: RankingNetwork, names: Sequence[str], lists: RankingLists
+) -> dict[str, float]:
+    """What MAP@12 on these lists loses when a group of features is shuffled among all pairs.
+
+    Shuffled (Breiman 2001, "Random forests", section 10), not left out of the training: what the
+    other features could make up for is not seen.
+    """
+    whole = mean_average_precision(lists, score_pairs(network, lists.features))
+    groups = feature_groups()
+    losses = {}
+    for group in sorted(set(groups.values())):
+        columns = [i for i, name in enumerate(names) if groups[name] == group]
+        if not columns:
+            continue
+        shuffled = lists.features.copy()
+        order = np.random.default_rng(0).permutation(len(shuffled))
+        shuffled[:, columns] = lists.features[order][:, columns]
+        losses[group] = whole - mean_average_precision(lists, score_pairs(network, shuffled))
+    return losses
+
+
+def _columns(lists: RankingLists, columns: NDArray[np.int64]) -> RankingLists:
+    return lists.with_features(lists.features[:, columns])
+
+
+def _scaled(lists: RankingLists, levels: NDArray[np.float32]) -> RankingLists:
+    """Half precision is enough for quantiles, and half the memory."""
+    scaled = np.empty(lists.features.shape, dtype=np.float16)
+    for start in range(0, len(scaled), LEVEL_SAMPLE):
+        part = slice(start, start + LEVEL_SAMPLE)
+        scaled[part] = scale(lists.features[part], levels)
+    return lists.with_features(scaled)
