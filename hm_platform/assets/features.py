@@ -103,10 +103,12 @@ def encoders(
 @asset(
     ins={
         "article_index": ARTICLE_INDEX,
+        "customer_index": CUSTOMER_INDEX,
         "articles": ARTICLES,
         "weekly_article_sales": AssetIn(
             ["marts", "weekly_article_sales"], partition_mapping=whole_history
         ),
+        "weekly_customer_article_purchases": PAIRS,
         "encoders": ENCODERS,
     },
     **_common("articles"),
@@ -115,19 +117,28 @@ def articles(
     context: AssetExecutionContext,
     plan: PlanResource,
     article_index: pa.Table,
+    customer_index: pa.Table,
     articles: pa.RecordBatchReader,
     weekly_article_sales: pa.RecordBatchReader,
+    weekly_customer_article_purchases: pa.RecordBatchReader,
     encoders: pa.Table,
 ) -> pa.Table:
-    """What is known of each article at the cut-offs of validation, test and serving."""
+    """What is known of each article at the cut-offs of validation, test, serving and ranking."""
     from hm_platform.features.driver import article_features
     from hm_platform.features.encoders import Encoders
 
     built = week(context)
-    cutoffs = plan.for_week(built, CALENDAR).cutoffs
+    cutoffs = plan.for_week(built, CALENDAR).feature_cutoffs
     _show_graph(context, "articles")
     return article_features(
-        built, cutoffs, article_index, articles, weekly_article_sales, Encoders.from_table(encoders)
+        built,
+        cutoffs,
+        article_index,
+        customer_index,
+        articles,
+        weekly_article_sales,
+        weekly_customer_article_purchases,
+        Encoders.from_table(encoders),
     )
 
 
@@ -149,13 +160,13 @@ def customers(
     customers: pa.RecordBatchReader,
     weekly_customer_purchases: pa.RecordBatchReader,
     encoders: pa.Table,
-) -> pa.Table:
-    """What is known of each customer at the cut-offs of validation, test and serving."""
+) -> pa.RecordBatchReader:
+    """What is known of each customer at the cut-offs of validation, test, serving and ranking."""
     from hm_platform.features.driver import customer_features
     from hm_platform.features.encoders import Encoders
 
     built = week(context)
-    cutoffs = plan.for_week(built, CALENDAR).cutoffs
+    cutoffs = plan.for_week(built, CALENDAR).feature_cutoffs
     _show_graph(context, "customers")
     return customer_features(
         built,
@@ -182,11 +193,15 @@ def purchase_histories(
     customer_index: pa.Table,
     weekly_customer_article_purchases: pa.RecordBatchReader,
 ) -> pa.RecordBatchReader:
-    """Each customer's distinct past articles, most recent first, at the three cut-offs."""
+    """Each customer's distinct past articles, most recent first, at the cut-off of each split.
+
+    The ranking splits have them for the customers who bought something in the split's week, whom a
+    ranker learns from.
+    """
     from hm_platform.features import driver
 
     built = week(context)
-    cutoffs = plan.for_week(built, CALENDAR).cutoffs
+    cutoffs = plan.for_week(built, CALENDAR).feature_cutoffs
     _show_graph(context, "purchase_histories")
     return driver.purchase_histories(
         built, cutoffs, article_index, customer_index, weekly_customer_article_purchases
@@ -208,11 +223,14 @@ def copurchases(
     customer_index: pa.Table,
     weekly_customer_article_purchases: pa.RecordBatchReader,
 ) -> pa.RecordBatchReader:
-    """For each article the articles most often bought with it, at the three cut-offs."""
+    """For each article the articles most often bought with it.
+
+    At the cut-offs of validation, test and serving, and once for all ranking splits.
+    """
     from hm_platform.features import driver
 
     built = week(context)
-    cutoffs = plan.for_week(built, CALENDAR).cutoffs
+    cutoffs = plan.for_week(built, CALENDAR).copurchase_cutoffs
     _show_graph(context, "copurchases")
     return driver.copurchases(
         built, cutoffs, article_index, customer_index, weekly_customer_article_purchases

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from hm_platform.calendar import WEEK, Calendar
+from hm_platform.datasets.names import ranking_split
 from hm_platform.errors import PlatformError
+
+
+MOST_RANKING_WEEKS = 8
+"""A ranker is trained on so many past weeks, at most."""
 
 
 class DatasetError(PlatformError):
@@ -112,6 +117,40 @@ class SplitPlan:
             "test": self.validation_end,
             "serving": self.test_end,
         }
+
+    @property
+    def ranking_weeks(self) -> int:
+        """How many past weeks a ranker of candidates is trained on.
+
+        A third of the training split, so that each of them has some history in it; 0 where the
+        split is shorter than three weeks: there is no ranker then.
+        """
+        return min(MOST_RANKING_WEEKS, (self.training_end - self.train_start) // WEEK // 3)
+
+    @property
+    def ranking_cutoffs(self) -> Mapping[str, date]:
+        """The first day that features must not see, by ranking split, the latest first.
+
+        The purchases of the seven days from a cut-off on are the split's labels. They lie in the
+        training split: its last week belongs to ``ranking_1``, and so on backwards.
+        """
+        weeks = range(1, self.ranking_weeks + 1)
+        return {ranking_split(i): self.training_end - i * WEEK for i in weeks}
+
+    @property
+    def feature_cutoffs(self) -> Mapping[str, date]:
+        """Cut-offs of all splits that have features."""
+        return {**self.cutoffs, **self.ranking_cutoffs}
+
+    @property
+    def copurchase_cutoffs(self) -> Mapping[str, date]:
+        """Cut-offs of the splits that articles bought together are computed for.
+
+        That is by far the most expensive of the features, and changes little from week to week, so
+        all ranking splits share the one with the earliest cut-off: older than most of them need,
+        later than none.
+        """
+        return {**self.cutoffs, **dict(list(self.ranking_cutoffs.items())[-1:])}
 
     def sampled(self, customer: str) -> str:
         """A DuckDB condition: the customer with the id expression ``customer`` is in the sample."""

@@ -36,6 +36,13 @@ def totals(groups: Int32s, values: Int32s, n: int) -> Int32s:
     return np.bincount(groups, weights=values, minlength=n).astype(np.int32)
 
 
+def placed(groups: Int32s, values: NDArray, n: int) -> NDArray:
+    """``values`` at their places among the groups 0..n-1, 0 elsewhere; no group occurs twice."""
+    result = np.zeros(n, values.dtype)
+    result[groups] = values
+    return result
+
+
 def days_before(cutoff: date, days: Days) -> Int32s:
     """Whole days from each day to the cut-off; 1 means the day before it."""
     return (np.datetime64(cutoff, "D") - days).astype(np.int32)
@@ -56,7 +63,7 @@ def most(groups: Int32s, values: Int32s, n: int) -> Int32s:
     return result
 
 
-def group_offsets(groups: Int32s) -> Int64s:
+def group_offsets(groups: Int32s | Int64s) -> Int64s:
     """Where each run of equal values starts, and where the last one ends; none may be negative."""
     return np.append(np.flatnonzero(np.diff(groups, prepend=np.int32(-1))), len(groups))
 
@@ -70,3 +77,15 @@ def first_of_each(offsets: Int64s, n: int) -> NDArray[np.bool_]:
 def lists(offsets: Int64s, values: NDArray) -> pa.ListArray:
     """``values`` cut into lists: list i holds ``values[offsets[i]:offsets[i + 1]]``."""
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
+
+
+def spread_days(first: Days, last: Days, days: Int32s) -> tuple[Int64s, Days]:
+    """The days that weekly rows stand for: each row's number, ``days`` times over, and the days.
+
+    A row knows its first day, its last day and how many days there were; those between the two
+    are taken to lie evenly. Rows of one or two days, nearly all there are, are exact.
+    """
+    row = np.repeat(np.arange(len(days)), days)
+    nth = np.arange(len(row)) - np.repeat(np.cumsum(days) - days, days)
+    span = (last - first).astype(np.int64)
+    return row, last[row] - span[row] * nth // np.maximum(days - 1, 1)[row]

@@ -40,7 +40,12 @@ _TYPES = {
 
 _KEYS = (
     Column("week", pa.date32(), "The week that is built, by its first day."),
-    Column("split", pa.string(), "The split that the features serve: validation, test or serving."),
+    Column(
+        "split",
+        pa.string(),
+        "The split that the features serve: validation, test, serving, or ranking_<weeks before "
+        "the end of training>.",
+    ),
     Column("cutoff", pa.date32(), "The first day that is not known yet: only earlier ones count."),
 )
 _ENTITY_KEYS = {

@@ -4,7 +4,9 @@ Inputs, bound by ``hm_platform.features.driver``. The ``shopped_*`` arrays are c
 ``marts.weekly_customer_purchases``, a row a customer and week, every row before the cut-off:
 
 shopped_customer : int32, the customer's index
-shopped_week, shopped_last_day : datetime64[D], the week and the last day of shopping in it
+shopped_week, shopped_first_day, shopped_last_day : datetime64[D], the week and the first and last
+    day of shopping in it
+shopped_days : int32, on how many days of the week the customer bought something
 shopped_purchases : int32, purchases in the week
 n_customers : how many customers there are; every feature has this length
 cutoff : the first day that is not known yet
@@ -30,9 +32,11 @@ from hm_platform.features.arrays import (
     Strings,
     days_before,
     fewest,
+    spread_days,
     totals,
 )
 from hm_platform.features.checks import Array
+from hm_platform.features.decay import weights
 from hm_platform.features.encoders import AGE_BANDS, FLAG_CODES, Encoders
 
 COUNT = Array(np.int32, low=0)
@@ -70,6 +74,67 @@ def days_since_last_purchase(
 ) -> Int32s:
     """Days from the customer's last purchase to the cut-off; 1 is the day before it, -1 none."""
     return fewest(shopped_customer, days_before(cutoff, shopped_last_day), n_customers)
+
+
+@tag(entity="customer", fitted="no", unit="days")
+@check_output_custom(COUNT)
+def shopping_days_total(shopped_customer: Int32s, shopped_days: Int32s, n_customers: int) -> Int32s:
+    """On how many days the customer bought something before the cut-off."""
+    return totals(shopped_customer, shopped_days, n_customers)
+
+
+@tag(entity="customer", fitted="no", unit="days")
+@check_output_custom(COUNT)
+def shopping_days_last_4_weeks(
+    shopped_customer: Int32s,
+    shopped_week: Days,
+    shopped_days: Int32s,
+    n_customers: int,
+    cutoff: date,
+) -> Int32s:
+    """On how many days of the four weeks before the cut-off the customer bought something."""
+    recent = shopped_week >= np.datetime64(cutoff - timedelta(weeks=4), "D")
+    return totals(shopped_customer[recent], shopped_days[recent], n_customers)
+
+
+def shopping_days(
+    shopped_customer: Int32s,
+    shopped_days: Int32s,
+    shopped_first_day: Days,
+    shopped_last_day: Days,
+    cutoff: date,
+) -> tuple[Int32s, Int32s]:
+    """The shopping days, one by one: whose, and how many days before the cut-off."""
+    row, day = spread_days(shopped_first_day, shopped_last_day, shopped_days)
+    return shopped_customer[row], days_before(cutoff, day)
+
+
+def _decayed(shopping_days: tuple[Int32s, Int32s], half_life: int, n: int) -> Float32s:
+    # Added up in float64 in the order of the rows, which is fixed: the same bytes every time.
+    customer, age = shopping_days
+    decayed = np.bincount(customer, weights=weights(age, half_life), minlength=n)
+    return decayed.astype(np.float32)
+
+
+@tag(entity="customer", fitted="no", unit="days")
+@check_output_custom(Array(np.float32, low=0))
+def decayed_shopping_days_14(shopping_days: tuple[Int32s, Int32s], n_customers: int) -> Float32s:
+    """The customer's shopping days, each worth half as much for every 14 days of its age."""
+    return _decayed(shopping_days, 14, n_customers)
+
+
+@tag(entity="customer", fitted="no", unit="days")
+@check_output_custom(Array(np.float32, low=0))
+def decayed_shopping_days_60(shopping_days: tuple[Int32s, Int32s], n_customers: int) -> Float32s:
+    """The customer's shopping days, each worth half as much for every 60 days of its age."""
+    return _decayed(shopping_days, 60, n_customers)
+
+
+@tag(entity="customer", fitted="no", unit="days")
+@check_output_custom(Array(np.float32, low=0))
+def decayed_shopping_days_180(shopping_days: tuple[Int32s, Int32s], n_customers: int) -> Float32s:
+    """The customer's shopping days, each worth half as much for every 180 days of its age."""
+    return _decayed(shopping_days, 180, n_customers)
 
 
 @tag(entity="customer", fitted="training", unit="standard deviations")

@@ -13,11 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from hm_platform.datasets.names import RANKING, SPLITS, is_split, ranking_weeks
 from hm_platform.features import catalogue
 from hm_platform.features.arrays import Int64s
+from hm_platform.features.decay import HALF_LIVES
 from hm_platform.features.errors import FeatureError
-from hm_platform.features.snapshot import SPLITS, Histories, Neighbours, Snapshot
+from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
 from hm_platform.features.workspace import Rows, require
+
+
+_PAIR_NUMBERS = (
+    "purchases", "days", "days_since_last", "days_since_first", "days_since_previous",
+    "trips_since_last", "trips_since_first",
+)  # fmt: skip
+"""The whole numbers on a pair, in the order of the fields of Histories."""
 
 
 def load_snapshot(
@@ -32,15 +41,19 @@ def load_snapshot(
 ) -> Snapshot:
     """Put together what was known at the cut-off of ``split``.
 
-    The tables may hold other splits and be in any order.
+    The tables may hold other splits and be in any order. A ranking split takes the copurchases of
+    whichever ranking split there are some of, as long as they are not of a later cut-off; its
+    histories are those of the customers who bought something in its week, and empty for others.
 
     Raises
     ------
     FeatureError : when a table lacks a column or has no row for the week and split, when the
         tables are of different cut-offs, or when their rows are not those of the indices.
     """
-    if split not in SPLITS:
-        raise FeatureError(f"there is no split {split!r} to load, only {', '.join(SPLITS)}")
+    if not is_split(split):
+        raise FeatureError(
+            f"there is no split {split!r} to load, only {', '.join(SPLITS)} and ranking_<weeks>"
+        )
     article_ids, training_articles = _index(article_index, "article")
     customer_ids, training_customers = _index(customer_index, "customer")
     article_rows = _entities(article_features, "articles", week, split, article_ids)
@@ -57,10 +70,8 @@ def load_snapshot(
     histories = Histories(
         past.offsets,
         past.indices("articles", n_articles),
-        *(
-            past.elements(name)
-            for name in ("purchases", "days", "days_since_last", "days_since_first")
-        ),
+        *(past.elements(name) for name in _PAIR_NUMBERS),
+        np.stack([past.elements(f"decayed_{half_life}") for half_life in HALF_LIVES], axis=1),
     )
     neighbours = Neighbours(
         near.offsets, near.indices("neighbours", n_articles), near.elements("scores")
@@ -107,9 +118,21 @@ def _index(index: pa.Table, entity: str) -> tuple[pa.StringArray, int]:
 
 
 def _of_split(rows: pa.Table, week: date, split: str) -> pa.Table:
-    """The rows of one week and split, untouched where there are no others."""
-    mine = pc.and_(pc.equal(rows["week"], week), pc.equal(rows["split"], split))
+    """The rows of one week and split, untouched where there are no others.
+
+    split : RANKING stands for all ranking splits
+    """
+    equal = pc.starts_with if split == RANKING else pc.equal
+    mine = pc.and_(pc.equal(rows["week"], week), equal(rows["split"], split))
     return rows if pc.all(mine, min_count=0).as_py() else rows.filter(mine)
+
+
+def _latest(rows: pa.Table, cutoff: date) -> pa.Table:
+    """The rows with the latest cut-off that is not after this one, or all where none is."""
+    cutoffs = [found for found in pc.unique(rows["cutoff"]).to_pylist() if found <= cutoff]
+    if not cutoffs or len(cutoffs) == 1 == len(pc.unique(rows["cutoff"])):
+        return rows
+    return rows.filter(pc.equal(rows["cutoff"], max(cutoffs)))
 
 
 def _entities(rows: pa.Table, table: str, week: date, split: str, ids: pa.StringArray) -> pa.Table:
@@ -152,13 +175,20 @@ class _Sparse:
     ) -> None:
         columns = catalogue.columns(table)
         require(rows, f"features/{table}", *(column.name for column in columns))
+        shared = table == "copurchases" and ranking_weeks(split) is not None
+        wanted = RANKING if shared else split
         if isinstance(rows, pa.RecordBatchReader):
-            rows = _read(rows, week, split)
+            rows = _read(rows, week, wanted)
         number = "customer_index" if table == "purchase_histories" else "article_index"
         self._name = f"features/{table} of week {week}, split {split}"
-        self._rows = _ordered(_of_split(rows, week, split), number)
-        if not pc.all(pc.equal(self._rows["cutoff"], cutoff), min_count=0).as_py():
-            raise FeatureError(f"{self._name} is not of the cut-off {cutoff}: rebuild it")
+        mine = _of_split(rows, week, wanted)
+        self._rows = _ordered(_latest(mine, cutoff) if shared else mine, number)
+        fits = pc.less_equal if shared else pc.equal
+        if not pc.all(fits(self._rows["cutoff"], cutoff), min_count=0).as_py():
+            raise FeatureError(
+                f"{self._name} is of {pc.max(self._rows['cutoff'])}, not of the cut-off {cutoff}: "
+                f"rebuild it"
+            )
         numbers = self._rows[number].to_numpy()
         if len(numbers) and not (
             numbers[0] >= 0 and numbers[-1] < n and (np.diff(numbers) > 0).all()

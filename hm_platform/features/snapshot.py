@@ -17,10 +17,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-SPLITS = ("validation", "test", "serving")
-"""The splits that features exist for. Their cut-offs for week W are the first day of the
-validation week, the first day of W, and the day after W."""
-
 
 @dataclass(frozen=True)
 class Histories:
@@ -34,6 +30,14 @@ class Histories:
     days : int32, shape (entries,), on how many days (shopping trips)
     days_since_last, days_since_first : int32, shape (entries,), days from the purchase to the
         cut-off; 1 means the day before it
+    days_since_previous : int32, shape (entries,), the same for the last but one shopping day with
+        the article; -1 where there was only one
+    trips_since_last : int32, shape (entries,), shopping days of the customer after the last one
+        with the article
+    trips_since_first : int32, shape (entries,), shopping days of the customer from the first one
+        with the article on, that one included
+    decayed : float32, shape (entries, len(HALF_LIVES)), the pair's shopping days, each of age a
+        worth ``2 ** (-a / half-life)``, for the half-lives of ``hm_platform.features.decay``
     """
 
     offsets: NDArray[np.int64]
@@ -42,6 +46,10 @@ class Histories:
     days: NDArray[np.int32]
     days_since_last: NDArray[np.int32]
     days_since_first: NDArray[np.int32]
+    days_since_previous: NDArray[np.int32]
+    trips_since_last: NDArray[np.int32]
+    trips_since_first: NDArray[np.int32]
+    decayed: NDArray[np.float32]
 
     def lengths(self) -> NDArray[np.int64]:
         """How many distinct articles each customer has; shape (customers,)."""

@@ -23,13 +23,14 @@ Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 _STAGE = {
     "article": "article_index INTEGER, week DATE, purchases INTEGER, mean_price DOUBLE, "
     "first_day DATE, last_day DATE",
-    "customer": "customer_index INTEGER, week DATE, purchases INTEGER, last_day DATE",
+    "customer": "customer_index INTEGER, week DATE, purchases INTEGER, days INTEGER, "
+    "first_day DATE, last_day DATE",
     "pair": "customer_index INTEGER, article_index INTEGER, week DATE, purchases INTEGER, "
     "days INTEGER, first_day DATE, last_day DATE",
 }
 
-_HISTORY_ROWS_AT_ONCE = 2_000_000
-"""About how many weekly rows the histories of a block of customers are made from."""
+_VISITS_AT_ONCE = 2_000_000
+"""About how many visits the histories of a block of customers are made from."""
 
 
 def require(rows: Rows, source: str, *columns: str) -> None:
@@ -164,27 +165,108 @@ class Workspace:
 
     def customer_purchases(self, cutoff: date) -> pa.Table:
         """The ``shopped_*`` inputs of ``hm_platform.features.customers``."""
+        # Decayed days are added up row by row, too.
         return self._fetch(
             "SELECT customer_index AS shopped_customer, week AS shopped_week, "
-            "purchases AS shopped_purchases, last_day AS shopped_last_day "
-            "FROM customer WHERE week < $cutoff",
+            "purchases AS shopped_purchases, days AS shopped_days, "
+            "first_day AS shopped_first_day, last_day AS shopped_last_day "
+            "FROM customer WHERE week < $cutoff ORDER BY customer_index, week",
             cutoff=cutoff,
         )
 
-    def histories(self, cutoff: date) -> Iterator[pa.Table]:
-        """The ``bought_*`` inputs of ``hm_platform.features.histories``, whole customers at a time,
-        in the order of their indices."""
+    def article_buyers(self, cutoff: date) -> pa.Table:
+        """The ``bought_*`` inputs of ``hm_platform.features.articles``, last_day beside them.
+
+        Whole numbers all of them, so neither the order of the rows nor the number of threads can
+        show in the sums.
+        """
+        return self._fetch(
+            """
+            WITH pairs AS (
+                SELECT article_index, sum(days) AS days,
+                    min(first_day) AS first_day, max(last_day) AS last_day
+                FROM pair WHERE week < $cutoff GROUP BY article_index, customer_index
+            )
+            SELECT article_index AS bought_article,
+                count(*) AS bought_buyers,
+                count(*) FILTER (last_day >= $last_week) AS bought_buyers_last_week,
+                count(*) FILTER (last_day >= $last_4_weeks) AS bought_buyers_last_4_weeks,
+                count(*) FILTER (days > 1) AS bought_repeat_buyers,
+                sum(days)::BIGINT AS bought_days,
+                sum(last_day - first_day)::BIGINT AS bought_span,
+                count(*) FILTER (first_day < $last_4_weeks) AS bought_earlier_buyers,
+                count(*) FILTER (first_day < $last_4_weeks AND last_day >= $last_4_weeks)
+                    AS bought_returned_buyers,
+                max(last_day) AS bought_last_day
+            FROM pairs GROUP BY article_index
+            """,
+            cutoff=cutoff,
+            last_week=cutoff - timedelta(weeks=1),
+            last_4_weeks=cutoff - timedelta(weeks=4),
+        )
+
+    def make_visits(self) -> None:
+        """Turn the staged weekly rows of pairs into visits: a row a customer, article and day.
+
+        A weekly row is a visit on its last day and, where it has more days, one on its first and
+        the others evenly between (as in ``hm_platform.features.arrays.spread_days``). The days of
+        shopping of a customer are numbered here, once for all cut-offs: a number depends on
+        earlier days only. Days that are guessed have no number. The visits lie in the order in
+        which they are wanted, so that a block of customers is a slice of the table.
+        """
+        self._db.execute(
+            """
+            CREATE TABLE trip AS
+            WITH shopped AS (
+                SELECT customer_index, last_day AS day FROM pair
+                UNION
+                SELECT customer_index, first_day FROM pair WHERE days > 1
+            )
+            SELECT *, row_number() OVER (PARTITION BY customer_index ORDER BY day)::INTEGER AS trip
+            FROM shopped
+            """
+        )
+        self._db.execute(
+            """
+            CREATE TABLE visit AS
+            WITH visits AS (
+                SELECT customer_index, article_index, week,
+                    last_day - ((last_day - first_day) * nth // greatest(days - 1, 1))::INTEGER
+                        AS day,
+                    CASE WHEN nth = 0 THEN purchases ELSE 0 END AS purchases
+                FROM (SELECT *, unnest(range(days)) AS nth FROM pair)
+            )
+            SELECT visits.*, coalesce(trip, 0) AS trip
+            FROM visits LEFT JOIN trip USING (customer_index, day)
+            ORDER BY customer_index, article_index, day
+            """
+        )
+        self._db.execute("DROP TABLE pair; DROP TABLE trip")
+
+    def visits(self, cutoff: date, buyers_below: int | None = None) -> Iterator[pa.Table]:
+        """The ``visit_*`` inputs of ``hm_platform.features.histories``, whole customers at a time,
+        in the order of their indices.
+
+        buyers_below : only customers below this index who bought something in the week of the
+            cut-off. That is a choice of rows, made with hindsight; what is told of the customers
+            is as of the cut-off all the same
+        """
+        chosen = ""
+        if buyers_below is not None:
+            chosen = (
+                f"AND customer_index < {buyers_below} AND customer_index IN "
+                "(SELECT customer_index FROM visit WHERE week = $cutoff)"
+            )
         rows, n = self._db.execute(
-            "SELECT (SELECT count(*) FROM pair), (SELECT count(*) FROM customer_index)"
+            "SELECT (SELECT count(*) FROM visit), (SELECT count(*) FROM customer_index)"
         ).fetchall()[0]
-        step = max(1, n * _HISTORY_ROWS_AT_ONCE // max(rows, 1))
+        step = max(1, n * _VISITS_AT_ONCE // max(rows, 1))
         for first in range(0, n, step):
             yield self._fetch(
-                "SELECT customer_index AS bought_customer, article_index AS bought_article, "
-                "sum(purchases)::INTEGER AS bought_purchases, sum(days)::INTEGER AS bought_days, "
-                "min(first_day) AS bought_first_day, max(last_day) AS bought_last_day FROM pair "
+                "SELECT customer_index AS visit_customer, article_index AS visit_article, "
+                "day AS visit_day, purchases AS visit_purchases, trip AS visit_trip FROM visit "
                 "WHERE week < $cutoff AND customer_index >= $first AND customer_index < $end "
-                "GROUP BY customer_index, article_index",
+                f"{chosen} ORDER BY customer_index, article_index, day",
                 cutoff=cutoff,
                 first=first,
                 end=first + step,

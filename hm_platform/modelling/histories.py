@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hm_platform.features.decay import HALF_LIVES
 from hm_platform.features.snapshot import Histories
-from hm_platform.modelling.decay import HALF_LIVES, decayed_days
 from hm_platform.modelling.ranking import gather_rows, rank_within
 
 PAIR_NUMBERS = 13
@@ -75,7 +75,7 @@ def snapshot_entries(
         histories.days[entry],
         histories.days_since_last[entry],
         histories.days_since_first[entry],
-        decayed_days(histories, entry),
+        histories.decayed[entry],
     )
 
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hm_platform.modelling.decay import HALF_LIVES
+from hm_platform.features.decay import HALF_LIVES
 from hm_platform.modelling.histories import HistoryEntries
 from hm_platform.modelling.ranking import rank_within
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hm_platform.features.snapshot import Histories, Snapshot
+from hm_platform.features.decay import HALF_LIVES
+from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.baselines.popularity import BestSellers, Popularity
+from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.ranking import best, fill, gather_rows, in_blocks
 from hm_platform.modelling.recommenders import SOURCES, Recommendations, popularity_rank
 
@@ -16,35 +18,12 @@ REPURCHASE = SOURCES.index("repurchase")
 BLOCK = 4096
 
 
-def decayed_purchases(
-    histories: Histories, entries: NDArray[np.int64], half_life: float
-) -> NDArray[np.float64]:
-    """Purchases of (customer, article) pairs, each worth half as much every ``half_life`` days.
-
-    A history holds the first and the last day of a pair and on how many days it occurred, not
-    every day, so the days are taken to lie evenly between the two: with d days, last seen l days
-    ago and g days between two of them, the sum is the geometric series
-    ``r**l * (1 - r**(g * d)) / (1 - r**g)`` with ``r = 2**(-1 / half_life)``.
-
-    Shape (entries,).
-    """
-    last = histories.days_since_last[entries].astype(np.float64)
-    first = histories.days_since_first[entries].astype(np.float64)
-    days = histories.days[entries].astype(np.float64)
-    rate = np.log(2.0) / half_life
-    gap = (first - last) / np.maximum(days - 1, 1) * rate
-    repeated = days > 1
-    series = np.ones_like(last)
-    series[repeated] = np.expm1(-gap[repeated] * days[repeated]) / np.expm1(-gap[repeated])
-    return np.exp(-rate * last) * series
-
-
 @dataclass(frozen=True)
 class RepurchaseScorer:
     """Repurchase at one cut-off."""
 
     snapshot: Snapshot
-    half_life: float
+    half_life: int
     rank: NDArray[np.int32]
     eligible: NDArray[np.bool_]
     filler: BestSellers
@@ -61,7 +40,7 @@ class RepurchaseScorer:
         own = best(
             row,
             articles,
-            decayed_purchases(histories, entry, self.half_life),
+            histories.decayed[entry, HALF_LIVES.index(self.half_life)].astype(np.float64),
             self.rank[articles],
             len(customers),
             k,
@@ -76,13 +55,17 @@ class Repurchase:
     Equal scores go to the more popular article. The score of a row from ``repurchase`` is in
     decayed days with a purchase.
 
-    half_life : days in which a purchase loses half of its weight
+    half_life : days in which a shopping day loses half of its weight; one of HALF_LIVES
+
+    Raises ModellingError for another half-life: histories do not know every day.
     """
 
     name = "repurchase"
     needs_history = True
 
-    def __init__(self, half_life: float = 60.0) -> None:
+    def __init__(self, half_life: int = 60) -> None:
+        if half_life not in HALF_LIVES:
+            raise ModellingError(f"half-lives are {', '.join(map(str, HALF_LIVES))}: {half_life}")
         self.half_life = half_life
 
     def prepare(self, snapshot: Snapshot) -> RepurchaseScorer:
