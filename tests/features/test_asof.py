@@ -89,16 +89,18 @@ def test_a_query_that_forgets_the_cutoff_is_caught(monkeypatch: pytest.MonkeyPat
         shop.article_features(NOTHING_FITTED)
 
 
-@pytest.mark.parametrize("query", ["histories", "baskets"])
+@pytest.mark.parametrize("query", ["visits", "baskets"])
 def test_a_stream_whose_query_forgets_the_cutoff_is_caught_while_it_is_read(
     monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     shop = world([(days_before(WEEK, 3), "x", article, 1.0) for article in "ab"])
     honest = getattr(Workspace, query)
     monkeypatch.setattr(
-        Workspace, query, lambda self, cutoff, *rest: honest(self, CUTOFFS["serving"], *rest)
+        Workspace,
+        query,
+        lambda self, cutoff, *rest, **more: honest(self, CUTOFFS["serving"], *rest, **more),
     )
-    features = shop.purchase_histories if query == "histories" else shop.copurchases
+    features = shop.purchase_histories if query == "visits" else shop.copurchases
 
     with pytest.raises(LeakageError, match=r"customer_article_purchases.*2020-09-13.*2020-09-09"):
         features({"validation": CUTOFFS["validation"], "serving": CUTOFFS["serving"]})

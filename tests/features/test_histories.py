@@ -83,6 +83,21 @@ def test_a_history_adds_up_weeks_and_repeats() -> None:
         "days": [1, 2],
         "days_since_last": [1, 3],
         "days_since_first": [1, 30],
+        "days_since_previous": [-1, 30],
+        "trips_since_last": [0, 1],
+        "trips_since_first": [1, 3],
+        "decayed_14": [
+            pytest.approx(2 ** (-1 / 14)),
+            pytest.approx(2 ** (-3 / 14) + 2 ** (-30 / 14)),
+        ],
+        "decayed_60": [
+            pytest.approx(2 ** (-1 / 60)),
+            pytest.approx(2 ** (-3 / 60) + 2 ** (-30 / 60)),
+        ],
+        "decayed_180": [
+            pytest.approx(2 ** (-1 / 180)),
+            pytest.approx(2 ** (-3 / 180) + 2 ** (-30 / 180)),
+        ],
     }
 
 
@@ -109,7 +124,7 @@ def test_blocks_of_customers_give_the_same_rows(monkeypatch: pytest.MonkeyPatch)
     )
     whole = shop.purchase_histories()
 
-    monkeypatch.setattr(workspace, "_HISTORY_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(workspace, "_VISITS_AT_ONCE", 7)
     blocks = shop.purchase_histories()
 
     assert blocks.equals(whole)
