@@ -15,7 +15,6 @@ from hm_platform.calendar import WEEK, Calendar
 from hm_platform.datasets.names import ranking_split
 from hm_platform.errors import PlatformError
 
-
 MOST_RANKING_WEEKS = 8
 """A ranker is trained on so many past weeks, at most."""
 

@@ -113,16 +113,20 @@ def _strongest(
     together: csr_matrix, start: int, held: Int64s, damping: float, neighbours_each: int
 ) -> Pairs:
     """The strongest pairs of a block of rows of the co-occurrence matrix, from row ``start``."""
-    together.sort_indices()
     row = np.repeat(np.arange(together.shape[0], dtype=np.int64), np.diff(together.indptr))
     article, neighbour = row + start, together.indices
     norm = np.sqrt(held.astype(np.float64))
     score = (together.data / (norm[article] * norm[neighbour] + damping)).astype(np.float32)
-    # One key for two sort orders: rows up, scores down. The bits of positive floats order like
-    # the floats, and the sort is stable, so equal scores stay ordered by index.
+    # One key for two sort orders: rows up, scores down (the bits of positive floats order like the
+    # floats). An article is no neighbour of its own: its key is the last of the row.
     key = (row << 32) - score.view(np.int32)
-    key[article == neighbour] = np.iinfo(np.int64).max
-    order = np.argsort(key, kind="stable")[: np.count_nonzero(article != neighbour)]
+    key[article == neighbour] = (row[article == neighbour] << 32) + 1
+    # The keys alone sort several times as fast as their order, and say what the weakest is worth
+    # that each row keeps. Only what is left is put into order, ties by index.
+    last = np.minimum(together.indptr[:-1] + neighbours_each, together.indptr[1:]) - 1
+    weakest = np.sort(key)[np.maximum(last, 0)] if len(key) else key
+    kept = np.flatnonzero((article != neighbour) & (key <= weakest[row]))
+    order = kept[np.lexsort((neighbour[kept], key[kept]))]
     order = order[first_of_each(group_offsets(row[order]), neighbours_each)]
     return Pairs(article[order].astype(np.int32), neighbour[order].astype(np.int32), score[order])
 

@@ -1,8 +1,8 @@
 """Purchase histories as Hamilton functions: what each customer bought before a cut-off.
 
 Run for a block of customers at a time. A *visit* is a customer, an article and a day on which the
-one bought the other. Inputs, bound by ``hm_platform.features.driver``: the ``visit_*`` arrays, a row
-a visit before the cut-off, ordered by customer, article and day:
+one bought the other. Inputs, bound by ``hm_platform.features.driver``: the ``visit_*`` arrays, a
+row a visit before the cut-off, ordered by customer, article and day:
 
 visit_customer, visit_article : int32, indices
 visit_day : datetime64[D]

@@ -21,12 +21,11 @@ from hm_platform.features.errors import FeatureError
 from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
 from hm_platform.features.workspace import Rows, require
 
-
 _PAIR_NUMBERS = (
     "purchases", "days", "days_since_last", "days_since_first", "days_since_previous",
     "trips_since_last", "trips_since_first",
 )  # fmt: skip
-"""The whole numbers on a pair, in the order of the fields of Histories."""
+"""The columns of features/purchase_histories that are fields of Histories as they are."""
 
 
 def load_snapshot(
@@ -70,8 +69,8 @@ def load_snapshot(
     histories = Histories(
         past.offsets,
         past.indices("articles", n_articles),
-        *(past.elements(name) for name in _PAIR_NUMBERS),
-        np.stack([past.elements(f"decayed_{half_life}") for half_life in HALF_LIVES], axis=1),
+        **{name: past.elements(name) for name in _PAIR_NUMBERS},
+        decayed=np.stack([past.elements(f"decayed_{half}") for half in HALF_LIVES], axis=1),
     )
     neighbours = Neighbours(
         near.offsets, near.indices("neighbours", n_articles), near.elements("scores")

@@ -40,7 +40,7 @@ class ArrowDuckDBIOManager(DuckDBIOManager):
     An asset's key is its schema and table. A partition is replaced in one transaction together
     with whatever the table needs to hold it; a reader is written and read batch by batch. An input
     may ask for less than all with its metadata: ``columns`` (names) and ``filter`` (column ->
-    value).
+    value, or a list of values of which a row has one).
     """
 
     @staticmethod

@@ -66,9 +66,16 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def equals(conditions: Mapping[str, str]) -> str:
-    """A SQL condition: each of these columns has this value."""
-    return " AND ".join(f"{quoted(k)} = {literal(v)}" for k, v in conditions.items())
+def equals(conditions: Mapping[str, str | Sequence[str]]) -> str:
+    """A SQL condition: each of these columns has this value, or one of these."""
+    return " AND ".join(f"{quoted(k)} {_one_of(v)}" for k, v in conditions.items())
+
+
+def _one_of(values: str | Sequence[str]) -> str:
+    if isinstance(values, str):
+        return f"= {literal(values)}"
+    # IN () is no SQL: nothing is one of no values.
+    return f"IN ({', '.join(map(literal, values)) or 'NULL'})"
 
 
 def connection_settings() -> dict[str, str | bool | int | float | list[str]]:

@@ -62,7 +62,13 @@ def snapshot(
         customer_ids=pa.array([f"{i:064x}" for i in range(len(past))]),
         articles={"purchases_total": int32(sold), "purchases_last_4_weeks": int32(recent)},
         customers={"purchases_total": int32(past)},
-        histories=Histories(offsets, articles, int32(days * 0 + 1), days, days, days),
+        histories=Histories(
+            offsets,
+            articles,
+            int32(days * 0 + 1),
+            *(days,) * 6,
+            decayed=np.ones((len(days), 3), np.float32),
+        ),
         copurchases=Neighbours(np.zeros(len(sold) + 1, np.int64), int32([]), np.zeros(0, "f4")),
     )
 

@@ -50,6 +50,37 @@ def test_the_splits_touch_and_do_not_overlap() -> None:
     assert plan().cutoffs == {"validation": W - WEEK, "test": W, "serving": W + WEEK}
 
 
+def test_ranking_splits_are_the_last_weeks_of_training_a_third_of_it_at_most() -> None:
+    five = plan(train_weeks=50)
+    assert five.train_start == FIRST
+    assert five.ranking_weeks == 1
+    assert five.ranking_cutoffs == {"ranking_1": W - 2 * WEEK}
+    assert list(five.feature_cutoffs) == ["validation", "test", "serving", "ranking_1"]
+
+
+def test_ranking_splits_are_eight_at_most_and_share_the_earliest_copurchases() -> None:
+    later = SplitPlan.for_week(FIRST + 60 * WEEK, CALENDAR, 52)
+    end = later.training_end
+    assert later.ranking_cutoffs == {f"ranking_{i}": end - i * WEEK for i in range(1, 9)}
+    assert later.copurchase_cutoffs == {**later.cutoffs, "ranking_8": end - 8 * WEEK}
+
+
+@pytest.mark.parametrize("train_weeks", [1, 2])
+def test_a_short_training_split_has_no_ranking_splits(train_weeks: int) -> None:
+    short = plan(train_weeks=train_weeks)
+    assert short.ranking_weeks == 0
+    assert short.ranking_cutoffs == {}
+    assert short.feature_cutoffs == short.copurchase_cutoffs == short.cutoffs
+
+
+def test_labels_of_ranking_splits_lie_in_training_whatever_the_ends() -> None:
+    moved = plan(train_weeks=50, training_end=str(W - 2 * WEEK), validation_end=str(W))
+    assert moved.ranking_weeks == 1
+    for cutoff in moved.ranking_cutoffs.values():
+        assert moved.train_start < cutoff
+        assert cutoff + WEEK <= moved.training_end
+
+
 def test_training_begins_with_the_calendar_when_history_is_short() -> None:
     assert plan(train_weeks=50).train_start == FIRST
 

@@ -89,16 +89,18 @@ def test_a_query_that_forgets_the_cutoff_is_caught(monkeypatch: pytest.MonkeyPat
         shop.article_features(NOTHING_FITTED)
 
 
-@pytest.mark.parametrize("query", ["histories", "baskets"])
+@pytest.mark.parametrize("query", ["visits", "baskets"])
 def test_a_stream_whose_query_forgets_the_cutoff_is_caught_while_it_is_read(
     monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     shop = world([(days_before(WEEK, 3), "x", article, 1.0) for article in "ab"])
     honest = getattr(Workspace, query)
     monkeypatch.setattr(
-        Workspace, query, lambda self, cutoff, *rest: honest(self, CUTOFFS["serving"], *rest)
+        Workspace,
+        query,
+        lambda self, cutoff, *rest, **more: honest(self, CUTOFFS["serving"], *rest, **more),
     )
-    features = shop.purchase_histories if query == "histories" else shop.copurchases
+    features = shop.purchase_histories if query == "visits" else shop.copurchases
 
     with pytest.raises(LeakageError, match=r"customer_article_purchases.*2020-09-13.*2020-09-09"):
         features({"validation": CUTOFFS["validation"], "serving": CUTOFFS["serving"]})
@@ -194,6 +196,26 @@ def test_features_are_what_the_purchases_say(past: list[Purchase]) -> None:
         assert row["purchases_last_4_weeks"] == sum(age <= 28 for age in ages)
         assert row["days_since_first_sale"] == max(ages, default=-1)
         assert row["days_since_last_sale"] == min(ages, default=-1)
+        by_buyer: dict[str, set[int]] = {}
+        for day, customer, article, _ in past:
+            if article == row["article_id"] and day < row["cutoff"]:
+                by_buyer.setdefault(customer, set()).add((row["cutoff"] - day).days)
+        buyers = list(by_buyer.values())
+        n, days = len(buyers), sum(map(len, buyers))
+        span = sum(max(buyer) - min(buyer) for buyer in buyers)
+        earlier = [buyer for buyer in buyers if max(buyer) > 28]
+        returned = sum(min(buyer) <= 28 for buyer in earlier)
+        assert row["buyers_total"] == n
+        assert row["buyers_last_week"] == sum(min(buyer) <= 7 for buyer in buyers)
+        assert row["buyers_last_4_weeks"] == sum(min(buyer) <= 28 for buyer in buyers)
+        repeat = sum(len(buyer) > 1 for buyer in buyers)
+        numbers = {
+            "days_per_buyer": days / n if n else 0,
+            "repeat_buyers_share": (repeat + 0.5) / (n + 2),
+            "mean_gap_days": (span + 30) / (days - n + 1),
+            "repurchase_rate_4_weeks": (returned + 0.3) / (len(earlier) + 10),
+        }
+        assert {name: row[name] for name in numbers} == pytest.approx(numbers)
     for row in customers.to_pylist():
         ages = [
             (row["cutoff"] - day).days
@@ -203,3 +225,8 @@ def test_features_are_what_the_purchases_say(past: list[Purchase]) -> None:
         assert row["purchases_total"] == len(ages)
         assert row["purchases_last_4_weeks"] == sum(age <= 28 for age in ages)
         assert row["days_since_last_purchase"] == min(ages, default=-1)
+        assert row["shopping_days_total"] == len(set(ages))
+        assert row["shopping_days_last_4_weeks"] == sum(age <= 28 for age in set(ages))
+        # Days are exact but for weeks with more than two of them: there, by a few days.
+        decayed = sum(2 ** (-age / 180) for age in set(ages))
+        assert row["decayed_shopping_days_180"] == pytest.approx(decayed, rel=0.02)

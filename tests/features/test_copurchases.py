@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hm_platform.features import copurchases, driver
+from hm_platform.features import copurchases
+from hm_platform.features.driver.pairs import DAMPING
 from tests.features.world import CUTOFFS, WEEK, days_before, of_split, world
 
 DAY = days_before(WEEK, 2)
@@ -120,7 +121,7 @@ def test_a_basket_is_a_customer_and_a_week() -> None:
     rows = of_split(shop.copurchases(), "test")
 
     assert [(row["article_index"], row["neighbours"]) for row in rows] == [(0, [1]), (1, [0])]
-    assert rows[0]["scores"] == [pytest.approx(1 / (math.sqrt(2) + driver.DAMPING))]
+    assert rows[0]["scores"] == [pytest.approx(1 / (math.sqrt(2) + DAMPING))]
 
 
 def test_only_the_last_weeks_before_the_cutoff_count() -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from hm_platform.features import customers
+from hm_platform.features.decay import HALF_LIVES
 from hm_platform.features.encoders import Encoders, Scaler
 from tests.features.world import NOTHING_FITTED
 
@@ -27,6 +28,33 @@ def test_purchases_and_recency() -> None:
         3,
     ]
     assert customers.days_since_last_purchase(CUSTOMER, LAST, 3, CUTOFF).tolist() == [-1, 27, 1]
+
+
+DAYS = np.array([1, 2, 3], np.int32)
+FIRST = np.array(["2020-08-13", "2020-08-19", "2020-09-11"], "datetime64[D]")
+
+
+def test_shopping_days_are_counted_and_lie_evenly_in_a_week() -> None:
+    assert customers.shopping_days_total(CUSTOMER, DAYS, 3).tolist() == [0, 3, 3]
+    recent = customers.shopping_days_last_4_weeks(CUSTOMER, WEEKS, DAYS, 3, CUTOFF)
+    assert recent.tolist() == [0, 2, 3]
+
+    whose, age = customers.shopping_days(CUSTOMER, DAYS, FIRST, LAST, CUTOFF)
+
+    assert whose.tolist() == [1, 1, 1, 2, 2, 2]
+    assert age.tolist() == [34, 27, 28, 1, 3, 5]
+
+
+@pytest.mark.parametrize("half_life", HALF_LIVES)
+def test_shopping_days_lose_half_of_their_weight_in_a_half_life(half_life: int) -> None:
+    feature = getattr(customers, f"decayed_shopping_days_{half_life}")
+    whose = np.array([2, 0, 2], np.int32)
+    age = np.array([half_life, 1, 2 * half_life], np.int32)
+
+    found = feature((whose, age), 3)
+
+    np.testing.assert_allclose(found, [2 ** (-1 / half_life), 0, 0.75], rtol=1e-6)
+    assert found.dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from hm_platform.features import driver
+from hm_platform.features.driver.pairs import NEIGHBOURS_EACH
 from hm_platform.features.errors import FeatureError
 from tests.features.world import (
     CUTOFFS,
@@ -176,7 +177,7 @@ def busy_shop(purchases: int, articles: int, customers: int) -> World:
             weekly_article_sales=weekly(
                 "article_id, (sum(price::DECIMAL(18, 9)) / count(*))::DOUBLE AS mean_price"
             ),
-            weekly_customer_purchases=weekly("customer_id"),
+            weekly_customer_purchases=weekly("customer_id, 1 AS days"),
             weekly_customer_article_purchases=weekly("customer_id, article_id, 1 AS days"),
         )
 
@@ -225,7 +226,7 @@ def test_a_hundred_thousand_rows_go_through() -> None:
     assert pc.sum(test["purchases_total"]).as_py() == 100_000
     bought = [sum(row["purchases"]) for row in of_split(histories, "test")]
     assert sum(bought) == 100_000
-    assert all(len(row["neighbours"]) <= driver.NEIGHBOURS_EACH for row in of_split(pairs, "test"))
+    assert all(len(row["neighbours"]) <= NEIGHBOURS_EACH for row in of_split(pairs, "test"))
 
 
 def test_streams_go_straight_into_a_database() -> None:

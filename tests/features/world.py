@@ -26,6 +26,7 @@ CUTOFFS = {
     "test": WEEK,
     "serving": WEEK + timedelta(weeks=1),
 }
+RANKING_CUTOFFS = {f"ranking_{i}": WEEK - timedelta(weeks=1 + i) for i in (1, 2)}
 NOTHING_FITTED = Encoders(dict.fromkeys(VOCABULARIES, ()), {name: Scaler() for name in SCALERS})
 
 Purchase = tuple[date, str, str, float | None]
@@ -78,7 +79,14 @@ class World:
         self, encoders: Encoders = NOTHING_FITTED, cutoffs: dict[str, date] = CUTOFFS
     ) -> pa.Table:
         return article_features(
-            WEEK, cutoffs, self.article_index, self.articles, self.weekly_article_sales, encoders
+            WEEK,
+            cutoffs,
+            self.article_index,
+            self.customer_index,
+            self.articles,
+            self.weekly_article_sales,
+            self.weekly_customer_article_purchases,
+            encoders,
         )
 
     def customer_features(
@@ -91,7 +99,7 @@ class World:
             self.customers,
             self.weekly_customer_purchases,
             encoders,
-        )
+        ).read_all()
 
     def purchase_histories(self, cutoffs: dict[str, date] = CUTOFFS) -> pa.Table:
         return purchase_histories(
@@ -161,7 +169,8 @@ def world(
             f"{_DAYS} FROM ({_DATED}) GROUP BY ALL ORDER BY ALL"
         )
         shopping = fetch(
-            f"SELECT week, customer_id, count(*)::INTEGER AS purchases, {_DAYS} "
+            "SELECT week, customer_id, count(*)::INTEGER AS purchases, "
+            f"count(DISTINCT t_dat)::INTEGER AS days, {_DAYS} "
             f"FROM ({_DATED}) GROUP BY ALL ORDER BY ALL"
         )
         db.register("article_index", article_index)

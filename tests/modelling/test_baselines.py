@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hm_platform.features.decay import HALF_LIVES
 from hm_platform.modelling.baselines.co_purchase import CoPurchase
 from hm_platform.modelling.baselines.popularity import Popularity, SegmentPopularity
 from hm_platform.modelling.baselines.repurchase import Repurchase
-from hm_platform.modelling.decay import HALF_LIVES, decayed_days
+from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.recommenders import SOURCES, popularity_rank
 from hm_platform.modelling.selection import baselines
 from tests.modelling.worlds import VALIDATION, World, day, pairs_before, random_world
@@ -50,13 +49,12 @@ def test_repurchase_is_own_articles_by_decayed_days_then_best_sellers(world):
     found = Repurchase().prepare(snapshot).top(np.arange(8, dtype=np.int32), 6)
     pairs = pairs_before(world.purchases, VALIDATION)
     histories = snapshot.histories
-    decayed = decayed_days(histories, np.arange(len(histories.articles)))
     for customer in range(8):
         mine = slice(histories.offsets[customer], histories.offsets[customer + 1])
         score = dict(
             zip(
                 histories.articles[mine].tolist(),
-                decayed[mine, HALF_LIVES.index(60)].tolist(),
+                histories.decayed[mine, HALF_LIVES.index(60)].tolist(),
                 strict=True,
             )
         )
@@ -73,22 +71,9 @@ def test_repurchase_is_own_articles_by_decayed_days_then_best_sellers(world):
         )
 
 
-def test_decayed_days_read_what_the_snapshot_knows_exactly():
-    histories = random_world(3).snapshot().histories
-    exact = np.random.default_rng(0).random((len(histories.articles), 3)).astype(np.float32)
-    known = replace(histories)
-    object.__setattr__(known, "decayed", exact)
-    assert (decayed_days(known, np.array([4, 1])) == exact[[4, 1]]).all()
-
-
-def test_decayed_days_of_an_even_rhythm_are_exact():
-    purchases = [(day(age), 0, 0) for age in (3, 13, 23)] + [(day(5), 0, 1)]
-    world = World(purchases, articles=2, customers=1)
-    found = decayed_days(world.snapshot().histories, np.array([0, 1]))
-    for column, half_life in enumerate(HALF_LIVES):
-        expected = sum(2 ** (-age / half_life) for age in (3, 13, 23))
-        assert found[0, column] == pytest.approx(expected, rel=1e-5)
-        assert found[1, column] == pytest.approx(2 ** (-5 / half_life), rel=1e-5)
+def test_repurchase_knows_the_half_lives_that_histories_have():
+    with pytest.raises(ModellingError, match="14, 60, 180: 30"):
+        Repurchase(half_life=30)
 
 
 def test_repurchase_prefers_the_recent_and_the_frequent():
@@ -108,7 +93,7 @@ def test_co_purchase_adds_up_weighted_neighbours(world):
     pairs = pairs_before(world.purchases, VALIDATION)
     for customer in range(8):
         scores: dict[int, float] = {}
-        for article, _, _, since, _, _ in pairs.get(customer, [])[:2]:
+        for article, _, _, since, *_ in pairs.get(customer, [])[:2]:
             for other, cosine in world.copurchases[article]:
                 if other in eligible:
                     scores[other] = scores.get(other, 0) + cosine * 2 ** (-since / 30)

@@ -72,8 +72,6 @@ def test_training_and_publishing_read_the_same_numbers(purchases, day, length):
     cutoff = START + timedelta(days=day)
     customers, days = everybody_on(day)
     known = histories(dated, CUSTOMERS, cutoff)
-    exact = [pair[5] for c in range(CUSTOMERS) for pair in pairs_before(dated, cutoff).get(c, [])]
-    object.__setattr__(known, "decayed", np.array(exact, dtype=np.float32).reshape(-1, 3))
     published = history_block(snapshot_entries(known, customers, length), CUSTOMERS, length)
     trained = history_block(states(purchases).before(customers, days, length), CUSTOMERS, length)
     assert np.array_equal(published.articles, trained.articles)

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
+from hm_platform.features.decay import HALF_LIVES
 from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
-from hm_platform.modelling.decay import HALF_LIVES
 
 WEEK = date(2020, 3, 4)
 VALIDATION = WEEK - timedelta(days=7)
@@ -110,17 +110,27 @@ class World:
 
 
 def pairs_before(purchases: list[Purchase], cutoff: date) -> dict[int, list[tuple]]:
-    """Customer -> (article, purchases, days, since last, since first, decayed) as in a history."""
+    """Customer -> (article, purchases, days, since last, since first, decayed, since previous,
+    trips since last, trips since first) as in a history."""
     ages: dict[tuple[int, int], list[int]] = defaultdict(list)
+    shopped: dict[int, set[int]] = defaultdict(set)
     for when, customer, article in purchases:
         if when < cutoff:
             ages[customer, article].append((cutoff - when).days)
+            shopped[customer].add((cutoff - when).days)
     found: dict[int, list[tuple]] = defaultdict(list)
     for (customer, article), all_ages in ages.items():
         trips = set(all_ages)
         decayed = [sum(2 ** (-age / half) for age in trips) for half in HALF_LIVES]
+        last, first = min(trips), max(trips)
+        previous = sorted(trips)[1] if len(trips) > 1 else -1
+        since_last = sum(age < last for age in shopped[customer])
+        since_first = sum(age <= first for age in shopped[customer])
         found[customer].append(
-            (article, len(all_ages), len(trips), min(trips), max(trips), decayed)
+            (
+                *(article, len(all_ages), len(trips), last, first, decayed),
+                *(previous, since_last, since_first),
+            )
         )
     for pairs in found.values():
         pairs.sort(key=lambda pair: (pair[3], -pair[1], pair[0]))
@@ -130,9 +140,10 @@ def pairs_before(purchases: list[Purchase], cutoff: date) -> dict[int, list[tupl
 def histories(purchases: list[Purchase], customers: int, cutoff: date) -> Histories:
     found = pairs_before(purchases, cutoff)
     rows = [pair for c in range(customers) for pair in found.get(c, [])]
-    columns = [np.array([row[i] for row in rows], dtype=np.int32) for i in range(5)]
+    columns = [np.array([row[i] for row in rows], dtype=np.int32) for i in (0, 1, 2, 3, 4, 6, 7, 8)]
+    decayed = np.array([row[5] for row in rows], dtype=np.float32).reshape(-1, len(HALF_LIVES))
     offsets = np.cumsum([0, *(len(found.get(c, [])) for c in range(customers))]).astype(np.int64)
-    return Histories(offsets, *columns)
+    return Histories(offsets, *columns, decayed)
 
 
 def random_world(

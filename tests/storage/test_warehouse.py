@@ -190,3 +190,16 @@ def test_a_file_that_is_no_warehouse_is_a_clear_error(tmp_path: Path) -> None:
     path.write_text("not a database " * 1000)
     with pytest.raises(WarehouseError, match="cannot open"), warehouse.connect(path):
         pass
+
+
+def test_a_slice_may_have_one_of_several_values(path: Path) -> None:
+    write(path, ALL, rows(split=["a", "b", "it's"], x=[1, 2, 3]))
+
+    def found(**conditions: str | list[str]) -> list[int]:
+        where = warehouse.equals(conditions)
+        return sorted(row["x"] for row in content(path, Slice("marts", "t", where)))
+
+    assert found(split="b") == [2]
+    assert found(split=["a", "it's"]) == [1, 3]
+    assert found(split=[]) == []
+    assert found(split=["a", "b"], x="2") == [2]

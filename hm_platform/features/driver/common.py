@@ -30,9 +30,7 @@ def check_cutoffs(week: date, cutoffs: Mapping[str, date]) -> None:
             )
 
 
-def check_staged(
-    workspace: Workspace, kind: str, source: str, cutoffs: Mapping[str, date]
-) -> None:
+def check_staged(workspace: Workspace, kind: str, source: str, cutoffs: Mapping[str, date]) -> None:
     """Raise LeakageError when a staged row of the weeks before a cut-off tells of a later day.
 
     For streams, before the first row is given out: whoever reads one may report an error inside it

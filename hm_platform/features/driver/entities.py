@@ -98,13 +98,19 @@ def article_features(
             sold = known_before(SALES, workspace.article_sales(cutoff), cutoff, "sold_last_day")
             buyers = workspace.article_buyers(cutoff)
             bought = known_before(PAIRS, buyers, cutoff, "bought_last_day")
-            inputs = sold | bought | {
-                "articles": catalogue_rows,
-                "encoders": encoders,
-                "n_articles": n_articles,
-                "cutoff": cutoff,
-            }
-            found = run("articles", feature_names("articles"), inputs, f"split {split} of week {week}")
+            inputs = (
+                sold
+                | bought
+                | {
+                    "articles": catalogue_rows,
+                    "encoders": encoders,
+                    "n_articles": n_articles,
+                    "cutoff": cutoff,
+                }
+            )
+            found = run(
+                "articles", feature_names("articles"), inputs, f"split {split} of week {week}"
+            )
             found["article_index"] = np.arange(n_articles, dtype=np.int32)
             found["article_id"] = _ids(ordered["article_id"])
             parts.append(rows_of_split("articles", week, split, cutoff, found))
