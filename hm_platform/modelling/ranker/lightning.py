@@ -51,7 +51,6 @@ def mean_average_precision(lists: RankingLists, scores: NDArray[np.float32]) -> 
 class RankingModule(pl.LightningModule):
     """Fits the network to lists of past weeks; validates it on all buyers of the week after.
 
-    validation : lists of the validation week, or None
     steps : of the whole training, which the learning rate rises and falls over (Smith and Topin
         2018, "Super-convergence")
     """
@@ -59,13 +58,11 @@ class RankingModule(pl.LightningModule):
     def __init__(
         self,
         network: RankingNetwork,
-        validation: RankingLists | None,
         params: RankingParams,
         steps: int,
     ) -> None:
         super().__init__()
         self.network = network
-        self.validation = validation
         self.params = params
         self.steps = steps
 

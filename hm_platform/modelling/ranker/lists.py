@@ -159,6 +159,19 @@ class ListBatches:
             yield padded(self._lists, order[start : start + self._size])
 
 
+class Whole:
+    """All lists as a single batch, as they are: what the validation goes through."""
+
+    def __init__(self, lists: RankingLists) -> None:
+        self._lists = lists
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[RankingLists]:
+        yield self._lists
+
+
 def padded(lists: RankingLists, chosen: NDArray[np.integer]) -> ListBatch:
     """These lists as a batch."""
     row, entry = gather_rows(lists.offsets, chosen)

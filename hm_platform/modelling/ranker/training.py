@@ -24,6 +24,7 @@ from hm_platform.modelling.ranker.lists import (
     LabelledWeek,
     ListBatches,
     RankingLists,
+    Whole,
     concatenate,
     make_lists,
 )
@@ -115,9 +116,9 @@ def train_ranker(
         network = RankingNetwork(len(names), params.hidden, params.dropout)
         epochs = params.epochs if held_out is not None else params.epochs_without_validation
         curves, best = fit(
-            RankingModule(network, held_out, params, epochs * len(batches)),
+            RankingModule(network, params, epochs * len(batches)),
             batches,
-            None if held_out is None else [held_out],
+            None if held_out is None else Whole(held_out),
             epochs=epochs,
             patience=params.patience,
             checkpoints=directory / "ranker_checkpoints",
