@@ -61,10 +61,10 @@ _ENTITY_KEYS = {
     "copurchases": (),
 }
 _MODULES = {
-    "articles": "articles.py",
-    "customers": "customers.py",
-    "purchase_histories": "histories.py",
-    "copurchases": "copurchases.py",
+    "articles": ("buyers.py", "articles.py"),
+    "customers": ("customers.py",),
+    "purchase_histories": ("histories.py",),
+    "copurchases": ("copurchases.py",),
 }
 _ENCODER_DESCRIPTIONS = {
     "week": _KEYS[0].description,
@@ -115,8 +115,9 @@ def features(table: str) -> tuple[Column, ...]:
         return ()
     if table not in _MODULES:
         raise FeatureError(f"there is no table features/{table}, only {', '.join(TABLES)}")
-    text = files("hm_platform.features").joinpath(_MODULES[table]).read_text(encoding="utf-8")
-    return tuple(_features(text))
+    folder = files("hm_platform.features")
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in _MODULES[table]]
+    return tuple(column for text in texts for column in _features(text))
 
 
 @cache

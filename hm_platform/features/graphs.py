@@ -18,6 +18,7 @@ from hamilton.data_quality.base import DataValidationError
 from hm_platform.features import (
     articles,
     attributes,
+    buyers,
     copurchases,
     customers,
     encoding,
@@ -27,7 +28,7 @@ from hm_platform.features.errors import FeatureError
 
 MODULES = {
     "encoders": (attributes, encoding),
-    "articles": (attributes, articles),
+    "articles": (attributes, articles, buyers),
     "customers": (attributes, customers),
     "purchase_histories": (histories,),
     "copurchases": (copurchases,),

@@ -175,7 +175,7 @@ class Workspace:
         )
 
     def article_buyers(self, cutoff: date) -> pa.Table:
-        """The ``bought_*`` inputs of ``hm_platform.features.articles``, last_day beside them.
+        """The ``bought_*`` inputs of ``hm_platform.features.buyers``, last_day beside them.
 
         Whole numbers all of them, so neither the order of the rows nor the number of threads can
         show in the sums.
