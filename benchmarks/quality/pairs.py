@@ -10,6 +10,8 @@ from scipy import sparse
 
 from benchmarks.quality.protocol import History
 
+Number = np.floating | np.integer | np.bool_
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -31,9 +33,10 @@ class Pairs:
     event_pair: NDArray[np.int64]
     event_day: NDArray[np.int32]
 
-    def sum_events(self, weights: NDArray[np.floating]) -> NDArray[np.float64]:
+    def sum_events(self, weights: NDArray[Number]) -> NDArray[np.float64]:
         """The sum of a weight per event over the events of each pair."""
-        return np.bincount(self.event_pair, weights, minlength=len(self.customers))
+        sums = np.bincount(self.event_pair, weights, minlength=len(self.customers))
+        return sums.astype(np.float64)
 
     def decayed(self, half_life: float) -> NDArray[np.float64]:
         """Days of purchase, each worth half as much after ``half_life`` days."""
@@ -43,7 +46,7 @@ class Pairs:
         """On how many days each pair occurred."""
         return np.bincount(self.event_pair, minlength=len(self.customers))
 
-    def matrix(self, values: NDArray[np.floating]) -> sparse.csr_matrix:
+    def matrix(self, values: NDArray[Number]) -> sparse.csr_matrix:
         """A value per pair as a sparse matrix, customers × articles."""
         data = values.astype(np.float32)
         return sparse.csr_matrix((data, self.articles, self.offsets), shape=self.shape)

@@ -142,15 +142,17 @@ _INDICES = """
     LEFT JOIN raw.articles USING (article_id);
 """
 _PURCHASES = """
-    SELECT customer, article, t_dat - DATE '1970-01-01' AS day, price
+    SELECT customer, article, t_dat - DATE '1970-01-01' AS day, coalesce(price, 0) AS price
     FROM raw.transactions JOIN customers USING (customer_id) JOIN articles USING (article_id)
     ORDER BY day, customer, article, price
 """
 _ARTICLES = """
-    SELECT article_id,
-           dense_rank() OVER (ORDER BY coalesce(product_type_name, '')) - 1 AS product_type,
-           dense_rank() OVER (ORDER BY coalesce(department_name, '')) - 1 AS department
-    FROM articles ORDER BY article
+    SELECT article_id, dense_rank() OVER (ORDER BY kind) - 1 AS product_type,
+           dense_rank() OVER (ORDER BY department) - 1 AS department
+    FROM (SELECT *, coalesce(product_type_name::VARCHAR, '') AS kind,
+                 coalesce(department_name::VARCHAR, '') AS department
+          FROM articles)
+    ORDER BY article
 """
 _CUSTOMERS = "SELECT customer_id, coalesce(age, -1) AS age FROM customers ORDER BY customer"
 

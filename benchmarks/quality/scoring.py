@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.peers import Peer
 from benchmarks.quality.protocol import TargetWeek
-from hm_platform.modelling.metrics import K, CustomerMetrics, coverage, evaluate
+from hm_platform.modelling.metrics import CustomerMetrics, K, coverage, evaluate
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Scored:
     lists: NDArray[np.int32]
     seconds: float
 
-    @property
+    @cached_property
     def metrics(self) -> CustomerMetrics:
         return evaluate(self.lists, self.target.bought)
 
@@ -41,23 +43,22 @@ class Scored:
         return coverage(self.lists, self.target.history.sold)
 
 
+def pooled(weeks: Sequence[Scored], metric: str) -> NDArray[np.float64]:
+    """A metric of every customer-week, in the order of weeks and customers."""
+    return np.concatenate([getattr(week.metrics, metric) for week in weeks])
+
+
 def measure(peer: Peer, target: TargetWeek, cache: Path, again: bool = False) -> Scored:
     """The peer's lists for the week, from the cache where they are there.
 
     again : make them even so
     """
     file = cache / f"{fingerprint(peer, target)}.npz"
-    if file.exists() and not again:
-        with np.load(file) as kept:
-            return Scored(target, kept["lists"], float(kept["seconds"]))
+    if not again and (known := kept(file, target)) is not None:
+        return known
     started = time.monotonic()
     lists = peer.recommend(target.history, target.bought.customers, K)
-    seconds = time.monotonic() - started
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial.npz")
-    np.savez(partial, lists=lists, seconds=seconds)
-    partial.replace(file)
-    return Scored(target, lists, seconds)
+    return keep(file, Scored(target, lists, time.monotonic() - started))
 
 
 def fingerprint(peer: Peer, target: TargetWeek) -> str:
@@ -67,3 +68,20 @@ def fingerprint(peer: Peer, target: TargetWeek) -> str:
     for part in (history.customers, history.articles, history.days, bought.customers):
         digest.update(part.tobytes())
     return f"{target.first_day}-{type(peer).__name__}-{digest.hexdigest()[:12]}"
+
+
+def kept(file: Path, target: TargetWeek) -> Scored | None:
+    """What :func:`keep` wrote, or None."""
+    if not file.exists():
+        return None
+    with np.load(file) as stored:
+        return Scored(target, stored["lists"], float(stored["seconds"]))
+
+
+def keep(file: Path, scored: Scored) -> Scored:
+    """Write lists and seconds, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial.npz")
+    np.savez(partial, lists=scored.lists, seconds=scored.seconds)
+    partial.replace(file)
+    return scored

@@ -1,4 +1,4 @@
-"""The recommenders that hm_platform is compared with, and what else was tried of each.
+"""The recommenders that hm_platform is compared with, by name.
 
 Nothing of the platform is used here, and nothing here by the platform. The libraries that some
 need come with the extra ``bench-quality``.
@@ -7,7 +7,7 @@ need come with the extra ``bench-quality``.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -36,19 +36,19 @@ class Peer(Protocol):
 
 
 PEERS: Mapping[str, Peer] = {
-    "popularity, 1 week": Popularity(7),
-    "popularity, 4 weeks": Popularity(28),
-    "segment popularity": SegmentPopularity(),
-    "repurchase, frequency": Repurchase(math.inf),
-    "repurchase, decayed": Repurchase(),
-    "TIFU-KNN": TifuKnn(),
-    "UP-CF, decayed": UpCf(),
-    "EASE": Ease(),
-    "EASE + repurchase": Ease(repurchase=1.0),
-    "item-kNN": ItemKnn(),
-    "item-kNN + repurchase": ItemKnn(repurchase=1.0),
-    "ALS": Als(),
-    "BPR": Bpr(),
-    "two-stage LightGBM": TwoStage(),
+    "popularity-1-week": Popularity(7),
+    "popularity-4-weeks": Popularity(28),
+    "segment-popularity": SegmentPopularity(),
+    "repurchase-frequency": Repurchase(math.inf),
+    "repurchase-decayed": Repurchase(),
+    "tifu-knn": TifuKnn(),
+    "up-cf": UpCf(),
+    "ease": Ease(),
+    "ease-repurchase": Ease(repurchase=1.0),
+    "item-knn": ItemKnn(),
+    "item-knn-repurchase": ItemKnn(repurchase=1.0),
+    "als": Als(),
+    "bpr": Bpr(),
+    "two-stage-lightgbm": TwoStage(),
 }
 """By the name that tables and ``--peers`` use."""

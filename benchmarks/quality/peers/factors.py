@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from benchmarks.quality.lists import BLOCK, best_sellers, top_of
 from benchmarks.quality.pairs import pairs
 from benchmarks.quality.protocol import History
+
+if TYPE_CHECKING:
+    from implicit.cpu.matrix_factorization_base import MatrixFactorizationBase
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,18 @@ class Als:
         self, history: History, customers: NDArray[np.int32], k: int
     ) -> NDArray[np.int32]:
         from implicit.cpu.als import AlternatingLeastSquares
+        from threadpoolctl import threadpool_limits
 
-        model = AlternatingLeastSquares(
-            factors=self.factors,
-            regularization=self.regularization,
-            alpha=self.alpha,
-            iterations=self.iterations,
-            random_state=0,
-        )
-        return _recommend(model, history, customers, k)
+        # implicit has threads of its own, which those of BLAS would get in the way of.
+        with threadpool_limits(1, "blas"):
+            model = AlternatingLeastSquares(
+                factors=self.factors,
+                regularization=self.regularization,
+                alpha=self.alpha,
+                iterations=self.iterations,
+                random_state=0,
+            )
+            return _recommend(model, history, customers, k)
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Bpr:
 
 
 def _recommend(
-    model: object, history: History, customers: NDArray[np.int32], k: int
+    model: MatrixFactorizationBase, history: History, customers: NDArray[np.int32], k: int
 ) -> NDArray[np.int32]:
     """Fit on log counts and take each customer's k articles of highest inner product."""
     found = pairs(history)

@@ -6,6 +6,7 @@ score of one for each customer.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,10 @@ class ItemKnn:
         found = pairs(history)
         X = found.matrix(found.days())
         model = BM25Recommender(K=self.neighbours, num_threads=1)
-        model.fit(X, show_progress=False)
+        with warnings.catch_warnings():
+            # It hands itself a matrix in another layout than it asks for, and complains.
+            warnings.simplefilter("ignore")
+            model.fit(X, show_progress=False)
         own = found.matrix(found.decayed(self.half_life))
         order = best_sellers(history)
         lists = []

@@ -64,9 +64,7 @@ def basket_weights(
     return weight[np.searchsorted(baskets, events)]
 
 
-def nearest_mean(
-    vectors: sparse.csr_matrix, rows: NDArray[np.int32], k: int
-) -> sparse.csr_matrix:
+def nearest_mean(vectors: sparse.csr_matrix, rows: NDArray[np.int32], k: int) -> sparse.csr_matrix:
     """The mean of the k vectors with the smallest Euclidean distance to each of some rows.
 
     A row is no neighbour of itself, and those without any purchase are nobody's.

@@ -6,7 +6,6 @@ mean nothing, which LightGBM treats as a case of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,8 @@ from benchmarks.quality.protocol import History
 
 HALF_LIVES = (5, 10, 20, 40, 80, 160)
 TRIP_DECAYS = (0.7, 0.85, 0.95)
-Columns = dict[str, NDArray[np.floating]]
+Values = NDArray[np.floating | np.integer]
+Columns = dict[str, Values]
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ class CustomerTrips:
         keys = customers.astype(np.int64) << 32 | days
         return CustomerTrips(history.cutoff, number, starts, keys, last)
 
-    def later(
-        self, customers: NDArray[np.integer], days: NDArray[np.integer]
-    ) -> NDArray[np.int64]:
+    def later(self, customers: NDArray[np.integer], days: NDArray[np.integer]) -> NDArray[np.int64]:
         """How many trips each customer made after each day."""
         wanted = customers.astype(np.int64) << 32 | days
         place = np.searchsorted(self.keys, wanted, side="right")
@@ -71,13 +69,13 @@ def features(
     place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
     known = keys[place] == asked
 
-    def at_pair(values: Mapping[str, NDArray[np.floating]]) -> Columns:
+    def at_pair(values: Columns) -> Columns:
         return {name: np.where(known, v[place], np.nan) for name, v in values.items()}
 
-    def at_customer(values: Mapping[str, NDArray[np.floating]]) -> Columns:
+    def at_customer(values: Columns) -> Columns:
         return {name: v[wanted.customers] for name, v in values.items()}
 
-    def at_article(values: Mapping[str, NDArray[np.floating]]) -> Columns:
+    def at_article(values: Columns) -> Columns:
         return {name: v[wanted.articles] for name, v in values.items()}
 
     of_pairs = pair_columns(found, travelled)
@@ -155,7 +153,7 @@ def article_columns(history: History, found: Pairs, of_pairs: Columns) -> Column
     """How an article sells and how often it is bought again; (articles,) each."""
     n = history.n_articles
 
-    def count(some: NDArray[np.integer], weights: NDArray[np.floating] | None = None) -> NDArray:
+    def count(some: NDArray[np.integer], weights: Values | None = None) -> NDArray[np.float64]:
         return np.bincount(some, weights, minlength=n).astype(np.float64)
 
     week, month = history.last(7), history.last(28)
@@ -195,7 +193,7 @@ def kind_columns(
     shape = (found.shape[0], kinds)
     at = (found.customers, kind_of[found.articles])
 
-    def total(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    def total(values: Values) -> NDArray[np.float64]:
         summed = sparse.coo_matrix((values, at), shape=shape).tocsr()
         return _at(summed, wanted.customers, kind_of[wanted.articles])
 

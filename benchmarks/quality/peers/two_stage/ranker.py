@@ -7,6 +7,7 @@ competition did.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from benchmarks.quality.peers.similar_customers import nearest
 from benchmarks.quality.peers.two_stage.candidates import Candidates, candidates
 from benchmarks.quality.peers.two_stage.features import features
 from benchmarks.quality.protocol import WEEK, History
+
+if TYPE_CHECKING:
+    import lightgbm
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,10 @@ class TwoStage:
         """The k best of each customer's candidates."""
         model = self._fit(history)
         wanted, columns = self._examples(history, customers)
-        scores = model.predict(columns)
-        return top(
-            wanted.rows, wanted.articles, scores, len(customers), k, best_sellers(history)
-        )
+        scores = np.asarray(model.predict(columns))
+        return top(wanted.rows, wanted.articles, scores, len(customers), k, best_sellers(history))
 
-    def _fit(self, history: History):
+    def _fit(self, history: History) -> lightgbm.Booster:
         import lightgbm
 
         columns, labels, groups = [], [], []
@@ -98,9 +100,7 @@ class TwoStage:
         """Candidates of some customers and their columns, as of the history's cut-off."""
         found = pairs(history)
         similar = similar_customers(found, self.neighbours)
-        wanted = candidates(
-            history, found, similar, customers, self.own, self.others, self.popular
-        )
+        wanted = candidates(history, found, similar, customers, self.own, self.others, self.popular)
         columns = features(history, found, similar, wanted)
         return wanted, np.stack(list(columns.values()), axis=1)
 
