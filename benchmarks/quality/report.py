@@ -32,8 +32,8 @@ _METHOD = """\
 - hm_platform is what `hm build` published for the week before the target week; its seconds are
   those of the whole build. Peers are in `benchmarks/quality/peers`, with their settings and
   sources. Seconds are to fit and to recommend, on {cores} cores.
-- Peers' settings were chosen on target weeks between {first} and {last}, never on those above:
-  `python -m benchmarks.quality --tune` shows the choices.
+- Peers' settings come from their papers or were chosen on the target weeks {validation}, never on
+  those above: `python -m benchmarks.quality --tune` shows the choices.
 - Intervals are 95 % bootstrap intervals of paired differences over customer-weeks, where whole
   customers are drawn again with all their weeks.
 - Coverage is the share of the articles sold before a week that is in anybody's list.
@@ -75,7 +75,7 @@ def markdown(results: Results, plot: str, cores: int) -> str:
             "",
             *_groups("article", "bought", results.articles),
             "",
-            _METHOD.format(cores=cores, first=VALIDATION[0], last=VALIDATION[-1]),
+            _METHOD.format(cores=cores, validation=" and ".join(map(str, VALIDATION))),
         ]
     )
 
