@@ -96,10 +96,11 @@ def terminal(results: Results) -> Table:
     """The main table."""
     table = Table(title=f"{results.customer_weeks:,} customer-weeks", title_justify="left")
     table.add_column("recommender")
-    for heading in (*HEADINGS, f"{results.reference} − it"):
+    for heading in (*HEADINGS, "ahead of it"):
         table.add_column(heading, justify="right")
     for row in results.rows:
-        table.add_row(*_cells(row))
+        difference = "" if row.difference is None else f"{row.difference.mean:+.4f}"
+        table.add_row(*_cells(row)[:-1], difference)
     return table
 
 

@@ -44,7 +44,7 @@ PEERS: Mapping[str, Peer] = {
     "tifu-knn": TifuKnn(),
     "up-cf": UpCf(),
     "ease": Ease(),
-    "ease-repurchase": Ease(repurchase=4.0),
+    "ease-repurchase": Ease(repurchase=8.0),
     "item-knn": ItemKnn(),
     "item-knn-repurchase": ItemKnn(repurchase=32.0),
     "als": Als(),

@@ -22,15 +22,16 @@ from benchmarks.quality.protocol import History
 class Ease:
     """EASE (Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019).
 
-    On the logarithm of days of purchase, over the articles of most buyers: the inverse of the
-    Gram matrix of all articles would not fit in memory.
+    On the logarithm of days of purchase, over the whole catalogue. The paper's inverse of the
+    articles' Gram matrix, ``P = (X'X + penalty) ** -1``, is had from that of the customers
+    (Woodbury): ``X P = K X`` and ``penalty * P_jj = 1 - (X'K X)_jj`` with
+    ``K = (X X' + penalty) ** -1``, so that the scores are ``X B = X - K X / diag(P)``.
 
     penalty : lambda
     repurchase : weight of the customer's own decayed purchases; 0 for EASE alone
     """
 
     penalty: float = 1000.0
-    articles: int = 6000
     repurchase: float = 0.0
     half_life: float = 60.0
 
@@ -38,21 +39,21 @@ class Ease:
         self, history: History, customers: NDArray[np.int32], k: int
     ) -> NDArray[np.int32]:
         found = pairs(history)
-        buyers = np.bincount(found.articles, minlength=history.n_articles)
-        kept = np.argsort(-buyers, kind="stable")[: self.articles]
-        X = found.matrix(np.log1p(found.days())).tocsc()[:, kept].tocsr()
-        gram = (X.T @ X).toarray()
+        X = found.matrix(np.log1p(found.days()))
+        gram = (X @ X.T).toarray().astype(np.float64)
         gram[np.diag_indices_from(gram)] += self.penalty
-        P = linalg.inv(gram, overwrite_a=True, check_finite=False)
-        B = P / -np.diag(P)
-        np.fill_diagonal(B, 0)
+        K = linalg.inv(gram, check_finite=False).astype(np.float32)
+        leverage = np.zeros(history.n_articles)
+        for start in range(0, len(K), BLOCK):
+            rows = slice(start, start + BLOCK)
+            leverage += np.asarray(X[rows].multiply(K[rows] @ X).sum(axis=0)).ravel()
+        inverse = (self.penalty / np.maximum(1 - leverage, 1e-9)).astype(np.float32)
         own = found.matrix(found.decayed(self.half_life))
         order = best_sellers(history)
         lists = []
         for start in range(0, len(customers), BLOCK):
             some = customers[start : start + BLOCK]
-            scores = np.zeros((len(some), history.n_articles), dtype=np.float32)
-            scores[:, kept] = X[some] @ B
+            scores = X[some].toarray() - (K[some] @ X) * inverse
             lists.append(top_of(with_own(scores, own[some], self.repurchase), k, order))
         return np.concatenate(lists)
 

@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.quality.lists import best_sellers, top_of
+from benchmarks.quality.pairs import pairs
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.peers.grids import GRIDS, alternatives
+from benchmarks.quality.peers.item_models import Ease
 from benchmarks.quality.peers.simple import Popularity, Repurchase, SegmentPopularity
 from tests.benchmarks.quality.shops import TARGET, busy_shop, history
 
@@ -60,3 +63,16 @@ def test_the_chosen_settings_are_compared_with_others(name: str) -> None:
     tried = alternatives(name)
     assert tried[0] == PEERS[name]
     assert len(tried) == len(set(tried)) > 1
+
+
+def test_ease_over_customers_is_that_of_the_paper_over_articles() -> None:
+    target = busy_shop(customers=12, articles=9).target(TARGET)
+    found = pairs(target.history)
+    X = np.log1p(found.matrix(found.days()).toarray())
+    P = np.linalg.inv(X.T @ X + 5 * np.eye(X.shape[1]))
+    B = -P / np.diag(P)
+    np.fill_diagonal(B, 0)
+    customers = target.bought.customers
+    wanted = top_of((X @ B)[customers], 4, best_sellers(target.history))
+    found_lists = Ease(penalty=5).recommend(target.history, customers, 4)
+    np.testing.assert_array_equal(found_lists, wanted)
