@@ -1,4 +1,4 @@
-# What a person types: `make demo`, `make test`, `make ui`, `make bench`.
+# What a person types: `make demo`, `make test`, `make ui`, `make bench`, `make bench-quality`.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 RECLIST := reclist==2.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint ui bench clean
+.PHONY: help demo test lint ui bench bench-quality clean
 
 help: ## Show the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/installed ## Land the real sample, build its latest week, print the board
 	@$(BIN)/hm land complete-journey
@@ -32,6 +32,9 @@ ui: $(VENV)/installed ## Open Dagster's UI on http://127.0.0.1:3000
 
 bench: $(VENV)/installed-test ## Run the benchmarks; prints a table and writes JSON
 	$(BIN)/python -m benchmarks
+
+bench-quality: $(VENV)/installed-bench-quality ## Score peers and hm_platform on eight weeks, about 1.5 hours; writes docs/quality.md
+	@$(BIN)/python -m benchmarks.quality
 
 clean: ## Remove the virtual environment and caches; data/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -56,4 +59,9 @@ $(VENV)/installed: $(VENV)/torch pyproject.toml constraints.txt
 $(VENV)/installed-test: $(VENV)/installed
 	@echo "Installing test extras ..."
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+$(VENV)/installed-bench-quality: $(VENV)/installed
+	@echo "Installing what the peers need ..."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench-quality]'
 	@touch $@

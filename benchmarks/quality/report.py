@@ -1,0 +1,170 @@
+"""The results as a page for ``docs/``, a plot, JSON, and a table for the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.table import Table
+
+from benchmarks.quality.comparison import Difference
+from benchmarks.quality.groups import GroupScore
+from benchmarks.quality.protocol import VALIDATION
+from benchmarks.quality.results import METRICS, Results, Row
+from hm_platform.behaviour.charts import Bar, bars
+
+HEADINGS = ("MAP@12", "recall@12", "NDCG@12", "hit rate", "coverage", "s a week")
+_INTRODUCTION = """\
+# How good the recommendations are
+
+Written by `make bench-quality`; do not edit by hand.
+
+hm_platform beside well-known recommenders on The Complete Journey. For each target week all
+purchases before its first day are known and nothing else. Scored are all customers who bought in
+the week, twelve articles each, on the distinct articles they bought; repeats are allowed and every
+article may be recommended. MAP@12 is the measure of Kaggle's H&M competition.
+"""
+_METHOD = """\
+## How it was measured
+
+- hm_platform is what `hm build` published for the week before the target week; its seconds are
+  those of the whole build. Peers are in `benchmarks/quality/peers`, with their settings and
+  sources. Seconds are to fit and to recommend, on {cores} cores.
+- Peers' settings come from their papers or were chosen on the target weeks {validation}, never on
+  those above: `python -m benchmarks.quality --tune` shows the choices.
+- Intervals are 95 % bootstrap intervals of paired differences over customer-weeks, where whole
+  customers are drawn again with all their weeks.
+- Coverage is the share of the articles sold before a week that is in anybody's list.
+- Two are left out because they cannot be installed beside this platform: LightFM has no wheel, and
+  RecTools (SASRec) wants NumPy 1 and pandas 2. Models like these, of ids alone, do not see repeats
+  and stay near the best sellers on this data.
+"""
+
+
+def markdown(results: Results, plot: str, cores: int) -> str:
+    """The page; ``plot`` is the picture's path as seen from it."""
+    weeks = results.weeks
+    return "\n".join(
+        [
+            _INTRODUCTION,
+            f"![MAP@12 of each recommender]({plot})",
+            "",
+            _verdict(results),
+            "",
+            *_table(
+                ["recommender", *HEADINGS, f"{results.reference} − it, MAP@12"],
+                [_cells(row) for row in results.rows],
+            ),
+            "",
+            "## MAP@12 by week",
+            "",
+            *_table(
+                ["recommender", *(week[5:] for week in weeks)],
+                [[r.name, *(f"{r.by_week[w]:.4f}" for w in weeks)] for r in results.rows],
+            ),
+            "",
+            "## Customers by their purchases before the week, MAP@12",
+            "",
+            *_groups("purchases before", "customer-weeks", results.customers),
+            "",
+            "## Articles by how long they have been sold, share found",
+            "",
+            "Of the articles that customers bought, how many were among their twelve.",
+            "",
+            *_groups("article", "bought", results.articles),
+            "",
+            _METHOD.format(cores=cores, validation=" and ".join(map(str, VALIDATION))),
+        ]
+    )
+
+
+def chart(results: Results) -> str:
+    """An SVG of the pooled MAP@12, the reference in a colour of its own."""
+    drawn = bars(
+        f"MAP@12 over {len(results.weeks)} weeks",
+        [
+            Bar(row.name, row.metrics["map"], f"{row.metrics['map']:.4f}", _colour(results, row))
+            for row in results.rows
+        ],
+    )
+    return drawn.standalone(width=640) + "\n"
+
+
+def terminal(results: Results) -> Table:
+    """The main table."""
+    table = Table(title=f"{results.customer_weeks:,} customer-weeks", title_justify="left")
+    table.add_column("recommender")
+    for heading in (*HEADINGS, "ahead of it"):
+        table.add_column(heading, justify="right")
+    for row in results.rows:
+        difference = "" if row.difference is None else f"{row.difference.mean:+.4f}"
+        table.add_row(*_cells(row)[:-1], difference)
+    return table
+
+
+def write(results: Results, docs: Path, json_file: Path, cores: int) -> Sequence[Path]:
+    """Write page, plot and JSON; returns where they are."""
+    page, plot = docs / "quality.md", docs / "images" / "quality.svg"
+    for file, text in (
+        (page, markdown(results, str(plot.relative_to(docs)), cores)),
+        (plot, chart(results)),
+        (json_file, json.dumps(asdict(results), indent=1) + "\n"),
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return page, plot, json_file
+
+
+def _verdict(results: Results) -> str:
+    """Over what was measured, and the reference against the best of the others."""
+    weeks, best = results.weeks, results.best_other
+    said = (
+        f"{len(weeks)} target weeks, {weeks[0]} to {weeks[-1]}, "
+        f"{results.customer_weeks:,} customer-weeks."
+    )
+    if best is None or best.difference is None:
+        return said
+    d = best.difference
+    return (
+        f"{said} {results.reference} against {best.name}, the best of the others: "
+        f"{_difference(d)} MAP@12, which is {d.relative:+.1%} "
+        f"({d.relative_low:+.1%} to {d.relative_high:+.1%})."
+    )
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row.name,
+        *(f"{row.metrics[metric]:.4f}" for metric in METRICS),
+        f"{row.coverage:.2%}",
+        f"{row.seconds:.0f}",
+        "" if row.difference is None else _difference(row.difference),
+    ]
+
+
+def _difference(d: Difference) -> str:
+    return f"{d.mean:+.4f} ({d.low:+.4f} to {d.high:+.4f})"
+
+
+def _groups(what: str, unit: str, scores: Mapping[str, Sequence[GroupScore]]) -> list[str]:
+    first = next(iter(scores.values()))
+    rows = [
+        [group.group, f"{group.count:,}", *(_score(s[i].mean) for s in scores.values())]
+        for i, group in enumerate(first)
+    ]
+    return _table([what, unit, *scores], rows)
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    rule = ["---", *("---:" for _ in headings[1:])]
+    return [f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows)]
+
+
+def _colour(results: Results, row: Row) -> int:
+    return 0 if row.name == results.reference else 7

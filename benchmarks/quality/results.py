@@ -1,0 +1,86 @@
+"""Everything that is reported about a run, computed from the scored lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.quality.comparison import Difference, paired_difference
+from benchmarks.quality.groups import GroupScore, by_article, by_customer
+from benchmarks.quality.ours import NAME
+from benchmarks.quality.scoring import Scored, pooled
+
+METRICS = ("map", "recall", "ndcg", "hit_rate")
+SEGMENTS = "segment-popularity"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recommender over all weeks.
+
+    metrics : means over customer-weeks
+    coverage, seconds : means over weeks
+    by_week : MAP@12 of each week
+    difference : of the reference's MAP@12 to this one's; None for the reference itself
+    """
+
+    name: str
+    metrics: Mapping[str, float]
+    coverage: float
+    seconds: float
+    by_week: Mapping[str, float]
+    difference: Difference | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """A whole run.
+
+    reference : hm_platform, or the best peer where hm_platform was left out
+    rows : best MAP@12 first
+    customers, articles : group scores of the reference, the best other one, and segment popularity
+    """
+
+    weeks: Sequence[str]
+    customer_weeks: int
+    reference: str
+    rows: Sequence[Row]
+    customers: Mapping[str, Sequence[GroupScore]]
+    articles: Mapping[str, Sequence[GroupScore]]
+
+    @property
+    def best_other(self) -> Row | None:
+        """The best one that is not the reference."""
+        return next((row for row in self.rows if row.name != self.reference), None)
+
+
+def summarise(scored: Mapping[str, Sequence[Scored]]) -> Results:
+    """Compare recommenders that were all scored on the same weeks."""
+    maps = {name: pooled(weeks, "map") for name, weeks in scored.items()}
+    ranking = sorted(scored, key=lambda name: -maps[name].mean())
+    reference = NAME if NAME in scored else ranking[0]
+    weeks = scored[reference]
+    who = np.concatenate([week.target.bought.customers for week in weeks])
+    rows = [
+        Row(
+            name,
+            {metric: float(pooled(scored[name], metric).mean()) for metric in METRICS},
+            float(np.mean([week.coverage for week in scored[name]])),
+            float(np.mean([week.seconds for week in scored[name]])),
+            {str(week.target.first_day): float(week.metrics.map.mean()) for week in scored[name]},
+            None if name == reference else paired_difference(who, maps[reference], maps[name]),
+        )
+        for name in ranking
+    ]
+    others = [name for name in ranking if name != reference][:1]
+    shown = dict.fromkeys([reference, *others, *([SEGMENTS] if SEGMENTS in scored else [])])
+    return Results(
+        [str(week.target.first_day) for week in weeks],
+        len(who),
+        reference,
+        rows,
+        {name: by_customer(scored[name]) for name in shown},
+        {name: by_article(scored[name]) for name in shown},
+    )
