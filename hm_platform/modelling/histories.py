@@ -15,9 +15,9 @@ from hm_platform.features.snapshot import Histories
 from hm_platform.modelling.decay import HALF_LIVES, decayed_days
 from hm_platform.modelling.ranking import gather_rows, rank_within
 
-PAIR_NUMBERS = 13
+PAIR_NUMBERS = 9
 CUSTOMER_NUMBERS = 4
-HABIT = HALF_LIVES.index(60)
+BURST, HABIT = HALF_LIVES.index(14), HALF_LIVES.index(60)
 FLOOR = np.float32(0.03)
 """Added to decayed days before a logarithm: one purchase, about five half-lives ago."""
 
@@ -112,7 +112,11 @@ def _customer_numbers(entries: HistoryEntries, n: int, latest: NDArray[np.bool_]
 
 
 def _pair_numbers(entries: HistoryEntries, customer: Floats) -> Floats:
-    """Recency, frequency and rhythm of each entry; shape (entries, PAIR_NUMBERS)."""
+    """Recency, frequency and rhythm of each entry; shape (entries, PAIR_NUMBERS).
+
+    Plain counts and the age of the first purchase are left out: they grow with the time that is
+    known, which is longer when a model is published than it was for the first of its examples.
+    """
     last = entries.days_since_last.astype(np.float32)
     first = entries.days_since_first.astype(np.float32)
     days = entries.days.astype(np.float32)
@@ -121,16 +125,14 @@ def _pair_numbers(entries: HistoryEntries, customer: Floats) -> Floats:
     decayed = np.log(entries.decayed + FLOOR)
     columns = [
         np.log1p(last) / 3 - 1,
-        np.log1p(first) / 3 - 1,
-        np.log(entries.purchases.astype(np.float32)),
-        np.log(days),
+        decayed[:, BURST] / 2,
+        decayed[:, HABIT] / 2,
+        # Its share of what the customer buys.
+        (decayed[:, HABIT] - 3 * customer[entries.row, 3]) / 2 + 2,
         repeated,
         # When the article is due: its age against the mean gap between its purchases.
         np.where(repeated, np.log1p(gap) / 3 - 1, 0),
         np.where(repeated, np.log((last + 1) / (gap + 1)), 0),
-        *(decayed[:, c] / 2 for c in range(len(HALF_LIVES))),
-        # Its share of what the customer buys, and how busy the customer is.
-        (decayed[:, HABIT] - 3 * customer[entries.row, 3]) / 2 + 2,
         *(customer[entries.row, c] for c in (0, 1)),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
