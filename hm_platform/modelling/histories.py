@@ -6,6 +6,7 @@ of the training split (as of any day in it). Both become a padded block with the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from hm_platform.features.snapshot import Histories
 from hm_platform.modelling.decay import HALF_LIVES, decayed_days
+from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.ranking import gather_rows, rank_within
 
 PAIR_NUMBERS = 9
 CUSTOMER_NUMBERS = 4
+AGE = 0
+"""Which of the pair numbers is the logarithm of days since the last purchase."""
 BURST, HABIT = HALF_LIVES.index(14), HALF_LIVES.index(60)
 FLOOR = np.float32(0.03)
 """Added to decayed days before a logarithm: one purchase, about five half-lives ago."""
@@ -76,6 +80,56 @@ def snapshot_entries(
         histories.days_since_last[entry],
         histories.days_since_first[entry],
         decayed_days(histories, entry),
+    )
+
+
+def listed_entries(
+    articles: Sequence[NDArray[np.integer]],
+    ages: Sequence[NDArray[np.integer]] | None,
+    length: int,
+) -> HistoryEntries:
+    """Histories that are given as lists of articles, each bought once, the latest last.
+
+    ages : for each list the days since each purchase, 1 or more; without them all were bought on
+        the day before, in the given order. Articles of one age keep their order.
+
+    An article that is listed twice counts as bought twice, and has the place of its later purchase.
+    """
+    counts = np.array([len(one) for one in articles], dtype=np.int64)
+    row = np.repeat(np.arange(len(counts)), counts)
+    what = np.concatenate([np.zeros(0, np.int64), *articles]).astype(np.int64)
+    if ages is None:
+        age = np.ones(len(what), dtype=np.int64)
+    else:
+        age = np.concatenate([np.zeros(0, np.int64), *ages]).astype(np.int64)
+        if [len(one) for one in ages] != counts.tolist() or age.min(initial=1) < 1:
+            raise ModellingError("ages must be 1 or more, one for each article of each list")
+    # Most recent first; then one entry for each pair, at its first place.
+    order = np.lexsort((-np.arange(len(what)), age, row))
+    row, what, age = row[order], what[order], age[order]
+    pairs = np.stack([row, what], axis=1)
+    _, first, pair, purchases = np.unique(
+        pairs, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    trips = np.unique(np.stack([pair.ravel(), age], axis=1), axis=0)
+    weights = np.exp2(-trips[:, 1, None] / np.array(HALF_LIVES))
+    decayed = np.zeros((len(first), len(HALF_LIVES)))
+    np.add.at(decayed, trips[:, 0], weights)
+    days = np.bincount(trips[:, 0], minlength=len(first))
+    oldest = np.zeros(len(first), dtype=np.int64)
+    np.maximum.at(oldest, trips[:, 0], trips[:, 1])
+    chosen = np.argsort(first)
+    at = first[chosen]
+    recent = rank_within(row[at]) < length
+    chosen, at = chosen[recent], at[recent]
+    return HistoryEntries(
+        row[at],
+        what[at].astype(np.int32),
+        purchases[chosen].astype(np.int32),
+        days[chosen].astype(np.int32),
+        age[at].astype(np.int32),
+        oldest[chosen].astype(np.int32),
+        decayed[chosen].astype(np.float32),
     )
 
 
