@@ -11,42 +11,9 @@ import torch
 
 from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.histories import history_block, snapshot_entries
-from hm_platform.modelling.inputs import cardinalities
-from hm_platform.modelling.network import NetworkShape, TwoTower
 from hm_platform.modelling.two_tower import TwoTowerRecommender
-from tests.modelling.worlds import VALIDATION, WEEK, World, day, pairs_before, random_world
-
-HISTORY = 20
-
-
-def network_for(world: World, seed: int = 0, **sizes) -> TwoTower:
-    snapshot = world.snapshot()
-    torch.manual_seed(seed)
-    shape = NetworkShape(
-        articles=snapshot.training_articles,
-        customers=snapshot.training_customers,
-        article_sizes=cardinalities(snapshot.articles),
-        customer_sizes=cardinalities(snapshot.customers),
-        customer_numbers=1,
-        dimension=8,
-        hidden=16,
-        **sizes,
-    )
-    return TwoTower(shape).eval()
-
-
-def recommender_for(world: World, seed: int = 0) -> TwoTowerRecommender:
-    snapshot = world.snapshot()
-    return TwoTowerRecommender(
-        network_for(world, seed),
-        snapshot.article_ids[: snapshot.training_articles],
-        snapshot.customer_ids[: snapshot.training_customers],
-        HISTORY,
-    )
-
-
-def everybody(world: World) -> np.ndarray:
-    return np.arange(world.customers, dtype=np.int32)
+from tests.modelling.networks import HISTORY, everybody, network_for, recommender_for
+from tests.modelling.worlds import WEEK, World, day, random_world
 
 
 def slow_scores(recommender: TwoTowerRecommender, snapshot, customer: int) -> np.ndarray:
@@ -92,51 +59,6 @@ def test_a_customers_list_does_not_depend_on_who_else_is_asked_for():
         alone = scorer.top(np.array([customer], dtype=np.int32), 12)
         assert (alone.articles[0] == together.articles[customer]).all()
         assert (alone.scores[0] == together.scores[customer]).all()
-
-
-def test_both_parts_of_given_pairs_sum_up_to_the_scores_of_lists(monkeypatch):
-    world = random_world(8)
-    snapshot = world.snapshot()
-    scorer = recommender_for(world).prepare(snapshot)
-    customers = np.array([4, 29, 0, 17, 4], dtype=np.int32)
-    found = scorer.top(customers, 40)
-    row, column = np.nonzero(found.articles >= 0)
-    order = np.random.default_rng(0).permutation(len(row))
-    row, column = row[order], column[order]
-    articles = found.articles[row, column]
-    for customer_block, pair_block in ((256, 16384), (2, 7)):
-        monkeypatch.setattr("hm_platform.modelling.two_tower.CUSTOMER_BLOCK", customer_block)
-        monkeypatch.setattr("hm_platform.modelling.two_tower.PAIR_BLOCK", pair_block)
-        dense, sparse = scorer.score(customers, row, articles)
-        assert dense.dtype == sparse.dtype == np.float32
-        assert dense + sparse == pytest.approx(found.scores[row, column], abs=1e-4)
-        past = [
-            snapshot.histories.articles[slice(*snapshot.histories.offsets[c : c + 2])][:HISTORY]
-            for c in customers
-        ]
-        in_history = [a in past[r] for r, a in zip(row, articles, strict=True)]
-        assert ((sparse != 0) == in_history).all()
-
-
-def test_the_scores_of_a_pair_do_not_depend_on_what_else_is_asked_for():
-    world = random_world(8)
-    scorer = recommender_for(world).prepare(world.snapshot())
-    row, articles = (x.ravel() for x in np.indices((30, 40)))
-    together = scorer.score(everybody(world), row, articles)
-    for pair in (0, 417, 1199):
-        alone = scorer.score(
-            np.array([row[pair]], np.int32), np.array([0]), articles[pair : pair + 1]
-        )
-        assert [part[0] for part in alone] == [part[pair] for part in together]
-
-
-def test_no_pair_has_no_score():
-    world = random_world(8)
-    scorer = recommender_for(world).prepare(world.snapshot())
-    nothing = np.zeros(0, dtype=np.int64)
-    for customers in (everybody(world), np.zeros(0, dtype=np.int32)):
-        dense, sparse = scorer.score(customers, nothing, nothing)
-        assert len(dense) == len(sparse) == 0
 
 
 def test_more_customers_than_a_block_are_answered_in_their_order(monkeypatch):
@@ -263,74 +185,3 @@ def test_sparse_and_dense_parameters_are_all_parameters_once():
     network = network_for(random_world(1))
     split = [*network.sparse_parameters(), *network.dense_parameters()]
     assert sorted(map(id, split)) == sorted(map(id, network.parameters()))
-
-
-def articles_scorer(world: World, seed: int = 0):
-    """Of a network that was trained a little: all weights of the sequence layer say something."""
-    recommender = recommender_for(world, seed)
-    torch.manual_seed(seed)
-    for parameter in recommender.network.customers.sequence.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)
-    return recommender.prepare(world.snapshot())
-
-
-def test_a_list_of_articles_alone_is_turned_into_recommendations():
-    scorer = articles_scorer(random_world(1))
-    found = scorer.top_for_articles([np.array([3, 4, 5]), np.array([7]), np.array([], int)], 12)
-    for row in found.articles:
-        assert len(set(row.tolist())) == 12
-    assert (np.diff(found.scores, axis=1) <= 0).all()
-    assert (found.scores[0] != found.scores[1]).any()
-    assert len(scorer.top_for_articles([], 12).articles) == 0
-
-
-def test_the_order_and_the_ages_of_a_list_matter():
-    scorer = articles_scorer(random_world(1))
-    there, back = np.array([3, 4, 5, 20]), np.array([20, 5, 4, 3])
-    ages = np.array([90, 60, 30, 1])
-    found = scorer.top_for_articles([there, back], 40)
-    assert (found.articles[0] != found.articles[1]).any()
-    aged = scorer.top_for_articles([there], 40, [ages])
-    assert (aged.scores[0] != found.scores[0]).any()
-    # The ages say the order where they differ.
-    told = scorer.top_for_articles([back], 40, [ages[::-1]])
-    assert (told.articles == aged.articles).all()
-    assert (told.scores == aged.scores).all()
-
-
-def test_a_list_of_articles_is_what_a_new_customer_with_this_history_gets():
-    world = random_world(1)
-    recommender = recommender_for(world)
-    world.customers += 1
-    world.customer_codes = {"segment_code": [*world.customer_codes["segment_code"], 0]}
-    bought = [(9, 3), (5, 8), (5, 8), (2, 3), (1, 30)]
-    world.purchases += [(day(age), 30, article) for age, article in bought]
-    snapshot = world.snapshot()
-    exact = [row[5] for c in range(31) for row in pairs_before(world.purchases, VALIDATION)[c]]
-    object.__setattr__(snapshot.histories, "decayed", np.array(exact, dtype=np.float32))
-    scorer = recommender.prepare(snapshot)
-    ages, articles = (np.array(column) for column in zip(*bought, strict=True))
-    listed = scorer.top_for_articles([articles], 12, [ages])
-    known = scorer.top(np.array([30], np.int32), 12)
-    assert (listed.articles == known.articles).all()
-    assert listed.scores == pytest.approx(known.scores, abs=1e-4)
-
-
-def test_a_list_does_not_depend_on_the_others_beside_it():
-    scorer = articles_scorer(random_world(2))
-    lists = [np.arange(i % 7, 7 + i % 30) for i in range(300)]
-    together = scorer.top_for_articles(lists, 12)
-    for i in (0, 255, 299):
-        alone = scorer.top_for_articles([lists[i]], 12)
-        assert (alone.articles[0] == together.articles[i]).all()
-        assert (alone.scores[0] == together.scores[i]).all()
-
-
-def test_lists_that_make_no_sense_are_refused():
-    scorer = articles_scorer(random_world(2))
-    for wrong in (-1, 40):
-        with pytest.raises(ModellingError, match="0 to 39"):
-            scorer.top_for_articles([np.array([1, wrong])], 12)
-    for ages in ([np.array([1])], [np.array([1, 0])], []):
-        with pytest.raises(ModellingError, match="ages"):
-            scorer.top_for_articles([np.array([1, 2])], 12, ages)
