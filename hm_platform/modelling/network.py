@@ -5,8 +5,9 @@ The score of customer c for article a is
     scale * <u_c, v_a> + b_a + [a is in c's history] * (w_ca0 + <w_ca, r_a>)
 
 *Dense part.* u and v are of length one; v is made of the article's id, attributes and recent
-popularity, u of the customer's id, attributes and the vectors v of recent purchases, pooled by
-attention weights that depend on how recently and how often each was bought.
+popularity, u of the customer's id, attributes and the vectors v of the most recent purchases: read
+as a sequence (:mod:`hm_platform.modelling.sequence`), then pooled by attention weights that depend
+on how recently and how often each was bought.
 
 *Sparse part.* A product of two vectors of a few dozen numbers cannot name each of hundreds of past
 purchases, and where people buy again that is most of what there is to know (Ren et al. 2019,
@@ -27,8 +28,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hm_platform.modelling.histories import CUSTOMER_NUMBERS, PAIR_NUMBERS
+from hm_platform.modelling.histories import AGE, CUSTOMER_NUMBERS, PAIR_NUMBERS
 from hm_platform.modelling.inputs import ARTICLE_NUMBERS
+from hm_platform.modelling.sequence import SequenceLayer
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class NetworkShape:
     attribute_dimension: int = 8
     pair_hidden: int = 32
     pooling_heads: int = 4
+    sequence_length: int = 32
+    sequence_heads: int = 2
     repeat_dimension: int = 8
 
 
@@ -140,6 +144,7 @@ class CustomerTower(nn.Module):
             shape.attribute_dimension,
         )
         self.heads = shape.pooling_heads
+        self.sequence = SequenceLayer(shape.dimension, shape.sequence_length, shape.sequence_heads)
         self.pairs = nn.Sequential(
             nn.Linear(PAIR_NUMBERS, shape.pair_hidden),
             nn.ReLU(),
@@ -173,9 +178,12 @@ class CustomerTower(nn.Module):
         score of each entry, shape (n, length); its value where ``known`` is False has no meaning.
         """
         said = self.pairs(pairs)
-        weights = said[..., : self.heads].masked_fill(~known[..., None], -1e9).softmax(dim=1)
-        weights = weights * known[..., None]
-        pooled = torch.einsum("nlh,nld->nhd", weights, past.dense)
+        recent = slice(self.sequence.length)
+        there = known[:, recent]
+        read = self.sequence(past.dense[:, recent], pairs[:, recent, AGE], there)
+        weights = said[:, recent, : self.heads].masked_fill(~there[..., None], -1e9).softmax(dim=1)
+        weights = weights * there[..., None]
+        pooled = torch.einsum("nlh,nld->nhd", weights, read)
         embedded = self.embeddings(ids, codes, self.id_dropout)
         output = self.layers(torch.cat([embedded, numbers, pooled.flatten(1)], dim=1))
         vectors = nn.functional.normalize(output + pooled.sum(dim=1), dim=1)

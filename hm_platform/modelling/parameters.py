@@ -21,22 +21,23 @@ class TrainingParams:
     article_id_dropout, customer_id_dropout : the share of ids hidden in training, so that
         attributes and histories learn to do without
     epochs : at most
-    patience : epochs without a better validation MAP@12 before training stops
+    patience : epochs without a better validation MAP@12 before training stops. The learning rates
+        fall to 0 over ``epochs``, so that a standstill halfway is often followed by a better epoch
     epochs_without_validation : epochs where nobody bought in the validation week
     """
 
     dimension: int = 64
     hidden: int = 128
     history_length: int = 200
-    example_weeks: int | None = 13
+    example_weeks: int | None = 10
     batch_size: int = 256
     negatives: int = 1024
     learning_rate: float = 3e-3
     embedding_learning_rate: float = 3e-4
     article_id_dropout: float = 0.3
     customer_id_dropout: float = 0.5
-    epochs: int = 8
-    patience: int = 2
+    epochs: int = 5
+    patience: int = 3
     epochs_without_validation: int = 3
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,13 @@ from torch import Tensor
 
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.errors import ModellingError
-from hm_platform.modelling.histories import HistoryBlock, history_block, snapshot_entries
+from hm_platform.modelling.histories import (
+    HistoryBlock,
+    HistoryEntries,
+    history_block,
+    listed_entries,
+    snapshot_entries,
+)
 from hm_platform.modelling.inputs import Entities, snapshot_articles, snapshot_customers
 from hm_platform.modelling.network import ArticleVectors, TwoTower
 from hm_platform.modelling.ranking import empty, in_blocks
@@ -23,6 +30,8 @@ TWO_TOWER = SOURCES.index("two_tower")
 CUSTOMER_BLOCK = 256
 ARTICLE_BLOCK = 8192
 PAIR_BLOCK = 16384
+
+Reader = Callable[[NDArray[np.int32]], tuple[Entities, HistoryEntries]]
 
 
 @dataclass(frozen=True)
@@ -44,20 +53,49 @@ class TwoTowerScorer:
     history_length: int
 
     def top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
-        return in_blocks(customers, k, CUSTOMER_BLOCK, lambda block: self._top(block, k))
+        return in_blocks(
+            customers, k, CUSTOMER_BLOCK, lambda block: self._top(block, k, self._known)
+        )
 
-    def _top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
-        result = empty(len(customers), k)
-        if len(self.eligible) == 0 or len(customers) == 0:
+    def top_for_articles(
+        self,
+        articles: Sequence[NDArray[np.integer]],
+        k: int,
+        ages: Sequence[NDArray[np.integer]] | None = None,
+    ) -> Recommendations:
+        """The k best articles for people of whom nothing is known but articles that they bought.
+
+        articles : for each of n people article indices, the latest purchase last
+        ages : for each of n people the days since these purchases, 1 or more; without them all
+            were bought on the day before the cut-off, in the given order
+
+        The scores are those that an unknown customer with this history has, so that what was
+        bought may be recommended again, where that is what people do.
+        Raises ModellingError when an index is not an article's, or an age is missing or below 1.
+        """
+        if ages is not None and len(ages) != len(articles):
+            raise ModellingError(f"there are ages for {len(ages)} of {len(articles)} lists")
+        for one in articles:
+            if len(one) and not 0 <= int(np.min(one)) <= int(np.max(one)) < len(self.place):
+                raise ModellingError(f"an article index is not in 0 to {len(self.place) - 1}")
+
+        def top(block: NDArray[np.int32]) -> Recommendations:
+            return self._top(block, k, lambda asked: self._listed(articles, ages, asked))
+
+        return in_blocks(np.arange(len(articles), dtype=np.int32), k, CUSTOMER_BLOCK, top)
+
+    def _top(self, asked: NDArray[np.int32], k: int, read: Reader) -> Recommendations:
+        """The best for at most a block; ``read`` says who the asked ones are."""
+        result = empty(len(asked), k)
+        if len(self.eligible) == 0 or len(asked) == 0:
             return result
         # Always a full block: how a matrix product is rounded depends on its shape, and a
         # customer's list must not depend on who else is asked for.
-        asked = np.resize(customers, CUSTOMER_BLOCK)
         with torch.inference_mode():
-            vectors, history, repeats = self._embed(asked)
+            vectors, history, repeats = self._embed(*read(np.resize(asked, CUSTOMER_BLOCK)))
             extra = self._extra(history, repeats)
             scores, columns = search(vectors, self.candidates.dense, self.candidates.bias, extra, k)
-        n, width = len(customers), scores.shape[1]
+        n, width = len(asked), scores.shape[1]
         result.articles[:, :width] = self.eligible[columns.numpy()[:n]]
         result.scores[:, :width] = scores.numpy()[:n]
         result.sources[:] = TWO_TOWER
@@ -85,7 +123,9 @@ class TwoTowerScorer:
                 continue
             asked = customers[start : start + CUSTOMER_BLOCK]
             with torch.inference_mode():
-                vectors, history, repeats = self._embed(np.resize(asked, CUSTOMER_BLOCK))
+                vectors, history, repeats = self._embed(
+                    *self._known(np.resize(asked, CUSTOMER_BLOCK))
+                )
                 pairs = order[low:high]
                 asked_row, asked_article = row[pairs] - start, articles[pairs]
                 sparse[pairs] = _sparse(history, repeats.numpy(), asked_row, asked_article)
@@ -104,11 +144,33 @@ class TwoTowerScorer:
         scores: NDArray[np.float32] = (products + self.articles.bias[columns]).numpy()
         return scores[: len(row)]
 
-    def _embed(self, asked: NDArray[np.int32]) -> tuple[Tensor, HistoryBlock, Tensor]:
+    def _known(self, asked: NDArray[np.int32]) -> tuple[Entities, HistoryEntries]:
+        """Customers of the snapshot."""
+        histories = self.snapshot.histories
+        return self.customers.take(asked), snapshot_entries(histories, asked, self.history_length)
+
+    def _listed(
+        self,
+        articles: Sequence[NDArray[np.integer]],
+        ages: Sequence[NDArray[np.integer]] | None,
+        asked: NDArray[np.int32],
+    ) -> tuple[Entities, HistoryEntries]:
+        """Unknown customers with some of these histories."""
+        nobody = Entities(
+            np.zeros(len(asked), dtype=np.int64),
+            np.zeros((len(asked), self.customers.codes.shape[1]), dtype=np.int64),
+            np.zeros((len(asked), self.customers.numbers.shape[1]), dtype=np.float32),
+        )
+        entries = listed_entries(
+            [articles[i] for i in asked],
+            None if ages is None else [ages[i] for i in asked],
+            self.history_length,
+        )
+        return nobody, entries
+
+    def _embed(self, who: Entities, entries: HistoryEntries) -> tuple[Tensor, HistoryBlock, Tensor]:
         """Scaled customer vectors, histories, and the sparse part of each past article's score."""
-        who = self.customers.take(asked)
-        entries = snapshot_entries(self.snapshot.histories, asked, self.history_length)
-        history = history_block(entries, len(asked), self.history_length)
+        history = history_block(entries, len(who.ids), self.history_length)
         vectors, repeats = self.network.customers(
             torch.from_numpy(who.ids),
             torch.from_numpy(who.codes),

@@ -88,3 +88,18 @@ def test_numbers_stay_small_for_any_history():
     for numbers in (block.numbers, block.customer):
         assert np.isfinite(numbers).all()
         assert np.abs(numbers).max() < 10
+
+
+def test_a_longer_known_past_hardly_moves_the_numbers_of_a_steady_customer():
+    """Publishing knows more weeks than training did; the same habit must read the same."""
+
+    def numbers(first: int) -> np.ndarray:
+        when = np.repeat(np.arange(first, 1000, 10), 3)
+        what = np.tile(np.arange(3), len(when) // 3)
+        kept = (what > 0) | (when % 20 == 0)
+        when, what = when[kept], what[kept]
+        found = purchase_states(np.zeros(len(when), dtype=int), what, when, 1)
+        block = history_block(found.before(np.array([0]), np.array([1000]), 10), 1)
+        return np.concatenate([block.numbers[0].ravel(), block.customer[0]])
+
+    assert np.abs(numbers(800) - numbers(0)).max() < 0.1

@@ -11,42 +11,9 @@ import torch
 
 from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.histories import history_block, snapshot_entries
-from hm_platform.modelling.inputs import cardinalities
-from hm_platform.modelling.network import NetworkShape, TwoTower
 from hm_platform.modelling.two_tower import TwoTowerRecommender
+from tests.modelling.networks import HISTORY, everybody, network_for, recommender_for
 from tests.modelling.worlds import WEEK, World, day, random_world
-
-HISTORY = 20
-
-
-def network_for(world: World, seed: int = 0, **sizes) -> TwoTower:
-    snapshot = world.snapshot()
-    torch.manual_seed(seed)
-    shape = NetworkShape(
-        articles=snapshot.training_articles,
-        customers=snapshot.training_customers,
-        article_sizes=cardinalities(snapshot.articles),
-        customer_sizes=cardinalities(snapshot.customers),
-        customer_numbers=1,
-        dimension=8,
-        hidden=16,
-        **sizes,
-    )
-    return TwoTower(shape).eval()
-
-
-def recommender_for(world: World, seed: int = 0) -> TwoTowerRecommender:
-    snapshot = world.snapshot()
-    return TwoTowerRecommender(
-        network_for(world, seed),
-        snapshot.article_ids[: snapshot.training_articles],
-        snapshot.customer_ids[: snapshot.training_customers],
-        HISTORY,
-    )
-
-
-def everybody(world: World) -> np.ndarray:
-    return np.arange(world.customers, dtype=np.int32)
 
 
 def slow_scores(recommender: TwoTowerRecommender, snapshot, customer: int) -> np.ndarray:
@@ -92,51 +59,6 @@ def test_a_customers_list_does_not_depend_on_who_else_is_asked_for():
         alone = scorer.top(np.array([customer], dtype=np.int32), 12)
         assert (alone.articles[0] == together.articles[customer]).all()
         assert (alone.scores[0] == together.scores[customer]).all()
-
-
-def test_both_parts_of_given_pairs_sum_up_to_the_scores_of_lists(monkeypatch):
-    world = random_world(8)
-    snapshot = world.snapshot()
-    scorer = recommender_for(world).prepare(snapshot)
-    customers = np.array([4, 29, 0, 17, 4], dtype=np.int32)
-    found = scorer.top(customers, 40)
-    row, column = np.nonzero(found.articles >= 0)
-    order = np.random.default_rng(0).permutation(len(row))
-    row, column = row[order], column[order]
-    articles = found.articles[row, column]
-    for customer_block, pair_block in ((256, 16384), (2, 7)):
-        monkeypatch.setattr("hm_platform.modelling.two_tower.CUSTOMER_BLOCK", customer_block)
-        monkeypatch.setattr("hm_platform.modelling.two_tower.PAIR_BLOCK", pair_block)
-        dense, sparse = scorer.score(customers, row, articles)
-        assert dense.dtype == sparse.dtype == np.float32
-        assert dense + sparse == pytest.approx(found.scores[row, column], abs=1e-4)
-        past = [
-            snapshot.histories.articles[slice(*snapshot.histories.offsets[c : c + 2])][:HISTORY]
-            for c in customers
-        ]
-        in_history = [a in past[r] for r, a in zip(row, articles, strict=True)]
-        assert ((sparse != 0) == in_history).all()
-
-
-def test_the_scores_of_a_pair_do_not_depend_on_what_else_is_asked_for():
-    world = random_world(8)
-    scorer = recommender_for(world).prepare(world.snapshot())
-    row, articles = (x.ravel() for x in np.indices((30, 40)))
-    together = scorer.score(everybody(world), row, articles)
-    for pair in (0, 417, 1199):
-        alone = scorer.score(
-            np.array([row[pair]], np.int32), np.array([0]), articles[pair : pair + 1]
-        )
-        assert [part[0] for part in alone] == [part[pair] for part in together]
-
-
-def test_no_pair_has_no_score():
-    world = random_world(8)
-    scorer = recommender_for(world).prepare(world.snapshot())
-    nothing = np.zeros(0, dtype=np.int64)
-    for customers in (everybody(world), np.zeros(0, dtype=np.int32)):
-        dense, sparse = scorer.score(customers, nothing, nothing)
-        assert len(dense) == len(sparse) == 0
 
 
 def test_more_customers_than_a_block_are_answered_in_their_order(monkeypatch):
