@@ -88,7 +88,7 @@ def behavioral_report(
         dataset=dataset.name if dataset else "own data",
         snapshot=snapshot,
         bought=bought,
-        recommenders=score_all(model.recommender, baselines(), snapshot, bought),
+        recommenders=score_all(model.models, baselines(), snapshot, bought),
         published=model.manifest.chosen,
         published_reason=model.reason(),
         epochs=model.epochs,

@@ -196,7 +196,7 @@ def purchase_histories(
     """Each customer's distinct past articles, most recent first, at the cut-off of each split.
 
     The ranking splits have them for the customers who bought something in the split's week, whom a
-    ranker learns from.
+    ranker learns from, or in the week before.
     """
     from hm_platform.features import driver
 

@@ -13,11 +13,15 @@ from dagster import AssetExecutionContext, AssetIn, Config, MetadataValue, Outpu
 from pydantic import Field
 
 from hm_platform.assets.metadata import OWNERS
-from hm_platform.assets.partitions import week, weekly
-from hm_platform.modelling.parameters import TrainingParams
+from hm_platform.assets.partitions import CALENDAR, week, weekly
+from hm_platform.datasets.names import ranking_split
+from hm_platform.datasets.plan import MOST_RANKING_WEEKS
+from hm_platform.modelling.parameters import RankingParams, TrainingParams
 from hm_platform.resources import PlanResource
 
 DEFAULTS = TrainingParams()
+RANKING_DEFAULTS = RankingParams()
+RANKING_SPLITS = tuple(ranking_split(i) for i in range(1, MOST_RANKING_WEEKS + 1))
 
 INDICES = {
     "article_index": AssetIn(["datasets", "article_index"]),
@@ -25,10 +29,11 @@ INDICES = {
 }
 
 
-def feature_inputs(split: str) -> dict[str, AssetIn]:
-    """The feature tables as of the cut-off of one split."""
+def feature_inputs(*splits: str) -> dict[str, AssetIn]:
+    """The feature tables as of the cut-offs of these splits."""
+    wanted = {"filter": {"split": list(splits)}}
     return {
-        f"{table}_features": AssetIn(["features", table], metadata={"filter": {"split": split}})
+        f"{table}_features": AssetIn(["features", table], metadata=wanted)
         for table in ("articles", "customers", "purchase_histories", "copurchases")
     }
 
@@ -42,6 +47,15 @@ class TrainingConfig(Config):
     )
     dimension: int = Field(default=DEFAULTS.dimension, description="Length of the towers' vectors.")
     learning_rate: float = Field(default=DEFAULTS.learning_rate, description="Of the layers.")
+    ranking_epochs: int = Field(
+        default=RANKING_DEFAULTS.epochs, description="Epochs of the ranker, at most."
+    )
+    without_sources: list[str] = Field(
+        default=[], description="Candidate sources to leave out, to see what they are worth."
+    )
+    without_groups: list[str] = Field(
+        default=[], description="Groups of the ranker's features to leave out, likewise."
+    )
 
     def params(self) -> TrainingParams:
         return TrainingParams(
@@ -49,6 +63,13 @@ class TrainingConfig(Config):
             patience=self.patience,
             dimension=self.dimension,
             learning_rate=self.learning_rate,
+        )
+
+    def ranking_params(self) -> RankingParams:
+        return RankingParams(
+            epochs=self.ranking_epochs,
+            without_sources=tuple(self.without_sources),
+            without_groups=tuple(self.without_groups),
         )
 
 
@@ -59,7 +80,7 @@ class TrainingConfig(Config):
         "validation": AssetIn(["datasets", "validation"]),
         "encoders": AssetIn(["features", "encoders"]),
         **INDICES,
-        **feature_inputs("validation"),
+        **feature_inputs("validation", *RANKING_SPLITS),
     },
     partitions_def=weekly,
     group_name="models",
@@ -81,23 +102,26 @@ def recommender(
     purchase_histories_features: pa.RecordBatchReader,
     copurchases_features: pa.RecordBatchReader,
 ) -> Output[Path]:
-    """The two-tower retrieval model, trained on the training split.
+    """Candidates from several sources, one of them a two-tower model, and a network to rank them.
 
-    Training stops when MAP@12 on the validation week stops rising. The folder holds the weights as
-    safetensors beside a readable manifest: parameters, code version, fingerprints of the data,
-    seed, and the validation scores of the model and of the baselines, by which it is decided what
-    is published.
+    The ranker learns from past weeks, each seen as of its own cut-off. Training stops when MAP@12
+    stops rising: on the validation week for the ranker, on the first of the past weeks for the
+    two-tower model, which learns from what lies before them. The folder holds the weights as
+    safetensors beside a model card and a manifest: parameters, code version, fingerprints of the
+    data, seed, and the validation scores of both models and of the baselines, by which it is
+    decided what is published.
     """
     from hm_platform.behaviour.plots import curves_markdown
     from hm_platform.features.encoders import Encoders
-    from hm_platform.features.loading import load_snapshot
-    from hm_platform.modelling.model_store import read_curves
-    from hm_platform.modelling.pipeline import train_week
+    from hm_platform.features.loading import load_snapshots
+    from hm_platform.modelling.model_store import CARD, RANKER_CURVES, read_curves
+    from hm_platform.modelling.pipeline import WeekData, train_week
 
     built = week(context)
-    snapshot = load_snapshot(
+    past = list(plan.for_week(built, CALENDAR).ranking_cutoffs)[::-1]
+    snapshot, *past_snapshots = load_snapshots(
         built,
-        "validation",
+        ["validation", *past],
         articles_features,
         customers_features,
         purchase_histories_features,
@@ -108,11 +132,9 @@ def recommender(
     # The IO manager takes the folder over.
     folder = Path(tempfile.mkdtemp(prefix="hm-model-"))
     trained = train_week(
-        snapshot,
-        train,
-        validation,
-        Encoders.from_table(encoders),
+        WeekData(snapshot, past_snapshots, train, validation, Encoders.from_table(encoders)),
         config.params(),
+        config.ranking_params(),
         plan.seed,
         folder,
         context.log.info,
@@ -125,7 +147,9 @@ def recommender(
             "best_epoch": trained.best_epoch,
             "fingerprints": dict(trained.data),
             "validation": MetadataValue.md(_board(trained.validation)),
+            "model_card": MetadataValue.md((folder / CARD).read_text()),
             "curves": MetadataValue.md(curves_markdown(read_curves(folder))),
+            "ranker_curves": MetadataValue.md(curves_markdown(read_curves(folder, RANKER_CURVES))),
         },
     )
 

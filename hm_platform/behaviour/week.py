@@ -21,26 +21,26 @@ BLOCK = 4096
 
 
 def score_all(
-    model: Recommender,
+    models: Sequence[Recommender],
     baselines: Sequence[Recommender],
     snapshot: Snapshot,
     bought: Purchased,
     k: int = K,
 ) -> list[Evaluated]:
-    """Score the model and each baseline on all customers who bought, model first.
+    """Score the models and each baseline on all customers who bought, models first.
 
     Each is asked as it is when it is published, with best sellers for customers it does not know.
     """
     eligible = eligible_articles(snapshot)
     found = []
-    for recommender in (model, *baselines):
+    for recommender in (*models, *baselines):
         scorer = WithFallback(recommender).prepare(snapshot)
         lists = in_blocks(bought.customers, k, BLOCK, partial(scorer.top, k=k)).articles
         shown = np.unique(lists[lists >= 0])
         found.append(
             Evaluated(
                 name=recommender.name,
-                is_baseline=recommender is not model,
+                is_baseline=recommender not in models,
                 articles=lists,
                 metrics=evaluate(lists, bought),
                 coverage=len(shown) / max(len(eligible), 1),

@@ -6,6 +6,7 @@ that is wanted, in one chunk a column, and nothing but the histories' offsets is
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 import numpy as np
@@ -42,7 +43,8 @@ def load_snapshot(
 
     The tables may hold other splits and be in any order. A ranking split takes the copurchases of
     whichever ranking split there are some of, as long as they are not of a later cut-off; its
-    histories are those of the customers who bought something in its week, and empty for others.
+    histories are those of the customers who bought something in its week or the week before, and
+    empty for others.
 
     Raises
     ------
@@ -88,6 +90,37 @@ def load_snapshot(
         histories=histories,
         copurchases=neighbours,
     )
+
+
+def load_snapshots(
+    week: date,
+    splits: Iterable[str],
+    article_features: pa.Table,
+    customer_features: pa.Table,
+    purchase_histories: Rows,
+    copurchases: Rows,
+    article_index: pa.Table,
+    customer_index: pa.Table,
+) -> Iterator[Snapshot]:
+    """The snapshots of several splits, one at a time; the arguments are as in load_snapshot.
+
+    Raises FeatureError where load_snapshot would.
+    """
+    histories, together = (
+        rows.read_all() if isinstance(rows, pa.RecordBatchReader) else rows
+        for rows in (purchase_histories, copurchases)
+    )
+    for split in splits:
+        yield load_snapshot(
+            week,
+            split,
+            article_features,
+            customer_features,
+            histories,
+            together,
+            article_index,
+            customer_index,
+        )
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

@@ -243,19 +243,19 @@ class Workspace:
         )
         self._db.execute("DROP TABLE pair; DROP TABLE trip")
 
-    def visits(self, cutoff: date, buyers_below: int | None = None) -> Iterator[pa.Table]:
+    def visits(self, cutoff: date, active_below: int | None = None) -> Iterator[pa.Table]:
         """The ``visit_*`` inputs of ``hm_platform.features.histories``, whole customers at a time,
         in the order of their indices.
 
-        buyers_below : only customers below this index who bought something in the week of the
-            cut-off. That is a choice of rows, made with hindsight; what is told of the customers
-            is as of the cut-off all the same
+        active_below : only customers below this index who bought something in the week of the
+            cut-off or the week before. That is a choice of rows, made with hindsight; what is told
+            of the customers is as of the cut-off all the same
         """
         chosen = ""
-        if buyers_below is not None:
+        if active_below is not None:
             chosen = (
-                f"AND customer_index < {buyers_below} AND customer_index IN "
-                "(SELECT customer_index FROM visit WHERE week = $cutoff)"
+                f"AND customer_index < {active_below} AND customer_index IN (SELECT customer_index "
+                "FROM visit WHERE week BETWEEN $cutoff::DATE - 7 AND $cutoff)"
             )
         rows, n = self._db.execute(
             "SELECT (SELECT count(*) FROM visit), (SELECT count(*) FROM customer_index)"

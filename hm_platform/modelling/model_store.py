@@ -12,9 +12,10 @@ ranker_curves.csv    the same of the ranker
 model_card.md        the model for people: purpose, data, scores, limits
 ==================== =======================================================================
 
-The two files of the ranker are there only where there is one. Nothing in it depends on when or where it was made: the same model gives the same bytes. A folder
-appears whole or not at all, and is read only if every file is the one that the manifest names.
-Importing this module does not import torch, so that manifests are read quickly.
+The two files of the ranker are there only where there is one. Nothing in a folder depends on when
+or where it was made: the same model gives the same bytes. It appears whole or not at all, and is
+read only if every file is the one that the manifest names. Importing this module does not import
+torch, so that manifests are read quickly.
 """
 
 from __future__ import annotations

@@ -68,9 +68,7 @@ class WeekData:
 
 def bought_in(purchases: pa.Table) -> Purchased:
     """What was bought, from ``customer_index`` and ``article_index``."""
-    return purchased(
-        purchases["customer_index"].to_numpy(), purchases["article_index"].to_numpy()
-    )
+    return purchased(purchases["customer_index"].to_numpy(), purchases["article_index"].to_numpy())
 
 
 def train_week(

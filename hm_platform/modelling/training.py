@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
-import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytorch_lightning as pl
-import torch
 from numpy.typing import NDArray
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
 from hm_platform.features.encoders import Encoders
 from hm_platform.features.snapshot import Snapshot
-from hm_platform.modelling.callbacks import Curves, KeepBest, Lines
+from hm_platform.modelling.callbacks import Curves, KeepBest
 from hm_platform.modelling.data import Batch, TrainingData
 from hm_platform.modelling.examples import Purchases
+from hm_platform.modelling.fitting import Progress, fit, quiet, reproducible
 from hm_platform.modelling.inputs import cardinalities, customer_numbers
 from hm_platform.modelling.lightning import TwoTowerModule
 from hm_platform.modelling.metrics import BLOCK, Purchased, measure, purchased
@@ -31,8 +23,6 @@ from hm_platform.modelling.network import NetworkShape, TwoTower
 from hm_platform.modelling.parameters import TrainingParams
 from hm_platform.modelling.recommenders import eligible_articles
 from hm_platform.modelling.two_tower import TwoTowerRecommender
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -109,8 +99,7 @@ def train(
         inputs.validation["article_index"].to_numpy(),
     )
     checkpoints = directory / "checkpoints"
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    with _reproducible(seed), _quiet():
+    with reproducible(seed), quiet():
         network = TwoTower(
             shape,
             article_id_dropout=params.article_id_dropout,
@@ -197,64 +186,12 @@ def _fit(
         params.embedding_learning_rate,
     )
     validated = len(bought.customers) > 0
-    monitor = "validation_map" if validated else None
-    curves, best = Curves(), KeepBest(monitor)
-    callbacks: list[Callback] = [curves, best]
-    callbacks.append(ModelCheckpoint(checkpoints, monitor=monitor, mode="max"))
-    if monitor:
-        callbacks.append(EarlyStopping(monitor, mode="max", patience=params.patience))
-    bar = progress is None and sys.stderr.isatty()
-    if bar:
-        callbacks.append(TQDMProgressBar())
-    if progress:
-        callbacks.append(Lines(progress, curves))
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        deterministic=True,
-        max_epochs=params.epochs if validated else params.epochs_without_validation,
-        callbacks=callbacks,
-        logger=False,
-        enable_progress_bar=bar,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=checkpoints.parent,
+    return fit(
+        module,
+        _Epochs(data, seed),
+        _Blocks(bought.customers) if validated else None,
+        epochs=params.epochs if validated else params.epochs_without_validation,
+        patience=params.patience,
+        checkpoints=checkpoints,
+        progress=progress,
     )
-    try:
-        trainer.fit(module, _Epochs(data, seed), _Blocks(bought.customers) if validated else None)
-    except SystemExit as stopped:
-        # What Lightning makes of signals; on SIGTERM even one that looks like a success.
-        raise KeyboardInterrupt("training was interrupted") from stopped
-    return curves, best
-
-
-@contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
-    """Seed torch and make it deterministic, and leave it afterwards as it was."""
-    was = torch.are_deterministic_algorithms_enabled()
-    settings: Any = torch.utils.deterministic
-    filled = settings.fill_uninitialized_memory
-    # Everything that a step reads it has written; filling it before costs a tenth of the time.
-    settings.fill_uninitialized_memory = False
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(was)
-            settings.fill_uninitialized_memory = filled
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's advice, which is about clusters and loaders, out of people's logs."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -35,25 +35,26 @@ def histories_of(shop: World, split: str) -> dict[int, dict[str, object]]:
     return {row["customer_index"]: row for row in rows}
 
 
-def test_histories_are_those_of_the_customers_of_the_week() -> None:
+def test_histories_are_those_of_the_customers_of_the_week_and_the_one_before() -> None:
     shop = world(
         [
-            (days_before(SECOND, 3), "x", "a", 1.0),
-            (days_before(SECOND, 3), "y", "b", 1.0),
+            (days_before(SECOND, 10), "w", "a", 1.0),
+            (days_before(SECOND, 7), "x", "a", 1.0),
+            (days_before(SECOND, 10), "y", "b", 1.0),
             (SECOND, "y", "a", 1.0),
             (days_before(FIRST, 1), "z", "a", 1.0),
             (FIRST, "x", "b", 1.0),
         ],
-        customers="xyz",
+        customers="wxyz",
     )
 
     second, first = histories_of(shop, "ranking_2"), histories_of(shop, "ranking_1")
 
     # z bought in the week of ranking_2, but never before it: there is no history.
-    assert second.keys() == {1}
-    assert (second[1]["articles"], second[1]["days_since_last"]) == ([1], [3])
-    assert first.keys() == {0}
-    assert histories_of(shop, "validation").keys() == {0, 1, 2}
+    assert second.keys() == {1, 2}
+    assert (second[2]["articles"], second[2]["days_since_last"]) == ([1], [10])
+    assert first.keys() == {1, 2, 3}
+    assert histories_of(shop, "validation").keys() == {0, 1, 2, 3}
 
 
 def test_customers_outside_the_training_split_teach_nothing() -> None:
@@ -91,7 +92,7 @@ def test_a_query_that_takes_the_labels_along_is_caught(monkeypatch: pytest.Monke
     honest = Workspace.visits
     week_later = FIRST + timedelta(weeks=1)
     monkeypatch.setattr(
-        Workspace, "visits", lambda self, cutoff, buyers_below: honest(self, week_later)
+        Workspace, "visits", lambda self, cutoff, active_below: honest(self, week_later)
     )
 
     with pytest.raises(LeakageError, match=f"of {FIRST}, and the cut-off is {FIRST}"):
@@ -127,8 +128,9 @@ def test_no_value_changes_when_other_things_happen_from_the_cutoff_on(
                 for later in (future, other_future)
             ]
             before = {who for _, who, *_ in past}
+            lately = {who for day, who, *_ in past if day >= days_before(FIRST, 7)}
             for found, week in zip((rows, others), weeks, strict=True):
-                assert {"xyz"[c] for c in found} == week & before
+                assert {"xyz"[c] for c in found} == week & before | lately
         else:
             # NaN is equal to itself only in text.
             assert str(seen.to_pylist()) == str(seen_by_other.to_pylist())

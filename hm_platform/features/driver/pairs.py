@@ -70,9 +70,10 @@ def purchase_histories(
     """``features/purchase_histories``: for each split a row a customer who has bought something.
 
     A ranking split has rows only of customers in training who bought something in its week, the
-    seven days from the cut-off on: nobody else can teach a ranker what was bought next. This choice
-    of rows is the only thing that is taken from days after the cut-off. Every value in a row is as
-    of the cut-off, and passes the same gate as in the other splits.
+    seven days from the cut-off on, or in the week before. Of the first a ranker learns what is
+    bought next; of the others it is known what was bought last by everybody. This choice of rows
+    is the only thing that is taken from days after the cut-off. Every value in a row is as of the
+    cut-off, and passes the same gate as in the other splits.
 
     The input is read before this returns; the output is computed as it is read, a block of
     customers at a time.
@@ -96,7 +97,7 @@ def purchase_histories(
         with workspace:
             for split, cutoff in cutoffs.items():
                 what = f"split {split} of week {week}"
-                for visits in workspace.visits(cutoff, buyers_below=chosen.get(split)):
+                for visits in workspace.visits(cutoff, active_below=chosen.get(split)):
                     inputs = known_before(PAIRS, visits, cutoff, "visit_day") | {
                         "cutoff": cutoff,
                         "longest_history": LONGEST_HISTORY,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hm_platform.features.graphs import execute
 from hm_platform.features.snapshot import Histories, Snapshot
-from hm_platform.modelling.baselines.popularity import SegmentShares
+from hm_platform.modelling.baselines.popularity import WEEK_DAYS, SegmentShares
 from hm_platform.modelling.candidates import Candidates
 from hm_platform.modelling.ranker import pair_features
 from hm_platform.modelling.ranker.pair_features import GroupHistory
@@ -216,10 +216,15 @@ def _usual_price(
 
 
 def _buyers_age(snapshot: Snapshot) -> Floats:
-    """Mean standardised age of each article's buyers, drawn to the mean; shape (articles,)."""
+    """Mean standardised age of last week's buyers of each article, drawn to everybody's; shape
+    (articles,).
+
+    Of last week's only: a snapshot of a past week holds no others' histories for certain.
+    """
     histories = snapshot.histories
     age = np.repeat(snapshot.customers["age_scaled"], histories.lengths()).astype(np.float64)
     known = np.repeat(snapshot.customers["age_band_code"] > 0, histories.lengths())
+    known &= histories.days_since_last <= WEEK_DAYS
     bought = histories.articles[known]
     total = np.bincount(bought, age[known], minlength=snapshot.n_articles)
     buyers = np.bincount(bought, minlength=snapshot.n_articles)

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from hamilton.function_modifiers import check_output_custom, tag
+from numpy.typing import NDArray
 
 from hm_platform.features.arrays import Float32s
 from hm_platform.features.checks import Array
@@ -49,7 +50,7 @@ class GroupHistory:
     articles: Float32s
 
 
-def _ratio(part: Float32s, whole: Float32s) -> Float32s:
+def _ratio(part: NDArray[np.floating], whole: NDArray[np.floating]) -> Float32s:
     """part / whole, NaN where either is unknown or whole is not positive."""
     result = np.full(part.shape, np.nan, np.float32)
     np.divide(part, whole, out=result, where=whole > 0)
@@ -158,7 +159,7 @@ def _repeated(values: Float32s, shopping_days: Float32s) -> Float32s:
 @check_output_custom(POSITIVE)
 def gap(days_since_first: Float32s, days_since_last: Float32s, shopping_days: Float32s) -> Float32s:
     """Mean days between two purchases of the article by the customer."""
-    mean = (days_since_first - days_since_last) / np.maximum(shopping_days - 1, 1)
+    mean = _ratio(days_since_first - days_since_last, np.maximum(shopping_days - 1, 1))
     return _repeated(mean, shopping_days)
 
 
@@ -317,7 +318,7 @@ def buyers_last_4_weeks(article_buyers_last_4_weeks: Float32s) -> Float32s:
 @check_output_custom(POSITIVE)
 def trend(article_buyers_last_week: Float32s, article_buyers_last_4_weeks: Float32s) -> Float32s:
     """Last week's buyers against a week's share of the last four."""
-    return (article_buyers_last_week + 1) / (article_buyers_last_4_weeks / 4 + 1)
+    return _ratio(article_buyers_last_week + 1, article_buyers_last_4_weeks / 4 + 1)
 
 
 @tag(group="popularity")
