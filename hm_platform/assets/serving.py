@@ -49,9 +49,8 @@ def recommendations(
 ) -> Output[pa.RecordBatchReader]:
     """For every customer the twelve articles to show in the week after this one.
 
-    From the recommender that was best on the validation week, applied to all history up to the end
-    of the week. A customer without history gets the best sellers of the segment. Each row says
-    where it came from.
+    From the recommender that was chosen on the validation week, applied to all history up to the
+    end of the week. Each row says where it came from.
     """
     from hm_platform.features.loading import load_snapshot
     from hm_platform.modelling.pipeline import open_model

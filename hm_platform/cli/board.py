@@ -55,7 +55,7 @@ def print_board(settings: Settings, week: date) -> None:
         console.print(
             f"[bold]Published[/]  {rows:,} recommendations for {customers:,} customers, to show in "
             f"the week from {week + WEEK}\n"
-            f"  by {recommender}, best on the validation week; model {version}"
+            f"  by {recommender}, chosen on the validation week; model {version}"
         )
     console.print(
         f"\n[bold]Where things are[/]\n"

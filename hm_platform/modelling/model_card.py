@@ -32,7 +32,8 @@ def _purpose(manifest: Mapping[str, Any]) -> str:
         "## Purpose\n\n"
         "Twelve articles to show to each customer in the week after the built one. Not made for "
         "prices, stock, or decisions about people.\n\n"
-        f"Published: **{manifest['chosen']}**, the best of all contenders on the validation week. "
+        f"Published: **{manifest['chosen']}**. No other contender was better than it on the "
+        "validation week by more than the noise. "
         f"Code {manifest['code_version']}, seed {manifest['seed']}."
     )
 

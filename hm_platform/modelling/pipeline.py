@@ -6,9 +6,11 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,7 +33,9 @@ from hm_platform.modelling.recommenders import Recommender, eligible_articles
 from hm_platform.modelling.selection import baselines, choose_recommender, recommender_named
 
 if TYPE_CHECKING:
+    from hm_platform.modelling.ranker.lists import LabelledWeek
     from hm_platform.modelling.ranker.training import TrainedRanker
+    from hm_platform.modelling.training import TrainedModel
     from hm_platform.modelling.two_tower import TwoTowerRecommender
 
 Progress = Callable[[str], None]
@@ -61,6 +65,12 @@ class WeekData:
             pc.and_(pc.greater_equal(day, pa.scalar(start)), pc.less(day, pa.scalar(end)))
         )
 
+    @cached_property
+    def learnable_past(self) -> Sequence[Snapshot]:
+        """The past snapshots; none where nothing was bought before the oldest of them."""
+        known = self.past and self.between(date.min, self.past[0].cutoff).num_rows
+        return self.past if known else ()
+
     def labels(self, snapshot: Snapshot) -> Purchased:
         """What was bought in the week that begins with a past snapshot's cut-off."""
         return bought_in(self.between(snapshot.cutoff, snapshot.cutoff + WEEK))
@@ -81,45 +91,23 @@ def train_week(
 ) -> Manifest:
     """Train both stages, compare with the baselines on the validation week, and store.
 
-    The retrieval model learns from what lies before the oldest past snapshot, and stops by the
-    week after it: so it recommends in the past weeks, as later, to customers whose next purchases
-    it has not seen, and the ranker learns how far it can be trusted. Without past snapshots it
-    learns from the whole split and stops by the validation week.
-
     folder : where the model goes
 
     Raises ModellingError when there is nothing to train on.
     """
-    from hm_platform.modelling.training import TrainingInputs
-    from hm_platform.modelling.training import train as train_retrieval
-
-    past = data.past
-    if past and not data.between(date.min, past[0].cutoff).num_rows:
-        progress("no ranker: nothing was bought before the weeks that it would learn from")
-        past = ()
-    if past:
-        first = past[0]
-        inputs = TrainingInputs(
-            first,
-            data.between(date.min, first.cutoff),
-            data.between(first.cutoff, first.cutoff + WEEK),
-            data.encoders,
-        )
-    else:
-        inputs = TrainingInputs(data.snapshot, data.train, data.validation, data.encoders)
     progress(f"training on {data.train.num_rows:,} purchases")
     with tempfile.TemporaryDirectory(prefix="hm-training-") as scratch:
-        trained = train_retrieval(inputs, params, Path(scratch), seed, progress)
+        retrieval = train_retrieval(data, params, Path(scratch), seed, progress)
         ranker, no_ranker = _train_ranker(
-            data, past, trained.recommender, ranking, Path(scratch), seed, progress
+            data, retrieval.recommender, ranking, Path(scratch), seed, progress
         )
-    models: list[Recommender] = [trained.recommender]
+    models: list[Recommender] = [retrieval.recommender]
     if ranker:
         models.insert(0, ranker.recommender)
     scores = validation_scores((*models, *baselines()), data.snapshot, data.validation)
     return save_model(
         folder,
-        Training(trained, ranker, no_ranker),
+        Training(retrieval, ranker, no_ranker),
         data.encoders,
         week=data.snapshot.week,
         code_version=__version__,
@@ -132,9 +120,46 @@ def train_week(
     )
 
 
+def train_retrieval(
+    data: WeekData,
+    params: TrainingParams,
+    directory: Path,
+    seed: int,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """The first stage: the two-tower model.
+
+    It learns from what lies before the oldest past snapshot, and stops by the week after it: so it
+    recommends in the past weeks, as later, to customers whose next purchases it has not seen, and
+    the ranker learns how far it can be trusted. Without past snapshots it learns from the whole
+    split and stops by the validation week.
+
+    Raises ModellingError when there is nothing to train on.
+    """
+    from hm_platform.modelling.training import TrainingInputs, train
+
+    inputs = TrainingInputs(data.snapshot, data.train, data.validation, data.encoders)
+    if data.learnable_past:
+        first = data.learnable_past[0]
+        inputs = TrainingInputs(
+            first,
+            data.between(date.min, first.cutoff),
+            data.between(first.cutoff, first.cutoff + WEEK),
+            data.encoders,
+        )
+    return train(inputs, params, directory, seed, progress)
+
+
+def labelled_weeks(data: WeekData) -> Sequence[LabelledWeek]:
+    """The past weeks that a ranker learns from, oldest first, and last the validation week."""
+    from hm_platform.modelling.ranker.lists import LabelledWeek
+
+    past = [LabelledWeek(snapshot, data.labels(snapshot)) for snapshot in data.learnable_past]
+    return [*past, LabelledWeek(data.snapshot, bought_in(data.validation))]
+
+
 def _train_ranker(
     data: WeekData,
-    past: Sequence[Snapshot],
     two_tower: TwoTowerRecommender,
     params: RankingParams,
     scratch: Path,
@@ -142,21 +167,13 @@ def _train_ranker(
     progress: Progress,
 ) -> tuple[TrainedRanker | None, str]:
     """The ranker, or None and why there is none."""
-    from hm_platform.modelling.ranker.lists import LabelledWeek
     from hm_platform.modelling.ranker.training import TooLittleToRankError, train_ranker
 
-    if not past:
+    if not data.learnable_past:
         return None, "the training split is too short to learn a ranking from past weeks"
+    *past, validation = labelled_weeks(data)
     try:
-        return train_ranker(
-            two_tower,
-            [LabelledWeek(snapshot, data.labels(snapshot)) for snapshot in past],
-            LabelledWeek(data.snapshot, bought_in(data.validation)),
-            params,
-            scratch,
-            seed,
-            progress,
-        ), ""
+        return train_ranker(two_tower, past, validation, params, scratch, seed, progress), ""
     except TooLittleToRankError as error:
         progress(f"no ranker: {error}")
         return None, str(error)
@@ -168,16 +185,25 @@ def validation_scores(
     """Each recommender's scores on the validation week; none where nobody bought.
 
     Each is asked as it is when it is published, with best sellers for customers it does not know.
+    Beside the metrics there is ``map_noise``, the standard error of the difference in MAP from the
+    first one, over the same customers.
     """
     bought = bought_in(validation)
     if not len(bought.customers):
         return {}
     eligible = eligible_articles(snapshot)
-    return {
-        recommender.name: measure(
-            WithFallback(recommender).prepare(snapshot), bought, eligible
-        ).summary()
+    found = {
+        recommender.name: measure(WithFallback(recommender).prepare(snapshot), bought, eligible)
         for recommender in recommenders
+    }
+    first = found[recommenders[0].name].per_customer.map
+    root = len(first) ** 0.5
+    return {
+        name: {
+            **measured.summary(),
+            "map_noise": float(np.std(measured.per_customer.map - first) / root),
+        }
+        for name, measured in found.items()
     }
 
 
@@ -203,8 +229,14 @@ class OpenModel:
         about = f" There is no ranker: {none}." if none else ""
         if not scores:
             return f"Nobody bought in the validation week, so the model is published.{about}"
-        best = scores[self.manifest.chosen]["map"]
-        return f"It had the highest MAP@12 of all on the validation week: {best:.4f}.{about}"
+        mine = scores[self.manifest.chosen]["map"]
+        best = max(scores, key=lambda name: scores[name]["map"])
+        if scores[best]["map"] == mine:
+            return f"It had the highest MAP@12 of all on the validation week: {mine:.4f}.{about}"
+        return (
+            f"Its MAP@12 on the validation week, {mine:.4f}, is within the noise of the highest, "
+            f"{scores[best]['map']:.4f} of {best}, and it has learnt from more weeks.{about}"
+        )
 
 
 def open_model(folder: Path) -> OpenModel:
