@@ -61,7 +61,7 @@ def behavioral_report(
     from hm_platform.behaviour.cold_start import cold_articles
     from hm_platform.behaviour.inputs import ReportInputs
     from hm_platform.behaviour.reclist_tests import run_behavioral_tests
-    from hm_platform.behaviour.report import render_html
+    from hm_platform.behaviour.report import render_html, render_nobody_bought
     from hm_platform.behaviour.week import article_names, candidate_sources, score_all, volume
     from hm_platform.features.loading import load_snapshot
     from hm_platform.features.picture import feature_graph_svg
@@ -74,6 +74,16 @@ def behavioral_report(
     found = landing.zone.dataset()
     dataset = found.name if found else "own data"
     bought = purchased(test["customer_index"].to_numpy(), test["article_index"].to_numpy())
+    if not len(bought.customers):
+        context.log.warning(
+            f"nobody bought in the test week {built}, so there is nothing to report on; check that "
+            "its transactions are landed and loaded"
+        )
+        text = render_nobody_bought(built, dataset, model.manifest.chosen, model.reason())
+        return Output(
+            board.SCHEMA.empty_table(),
+            metadata={"report": MetadataValue.path(reports.write(built, text)), "customers": 0},
+        )
     snapshot = load_snapshot(
         built,
         "test",
