@@ -123,6 +123,8 @@ def test_the_training_log_of_each_stage(inputs: ReportInputs) -> None:
 def test_a_stage_without_curves_is_not_named(make_inputs: Make) -> None:
     log = {"two_tower": [{"epoch": 1, "train_loss": 1.0}], "ranker": []}
     assert "<h3>Ranker</h3>" not in page(make_inputs(training=log))
+    assert "of different weeks" not in page(make_inputs(training=log))
+    assert "of different weeks" in page(make_inputs())
     assert "No training curves were logged." in page(make_inputs(training={"ranker": []}))
 
 
