@@ -19,17 +19,17 @@ from hm_platform.modelling.baselines.popularity import SegmentShares
 from hm_platform.modelling.metrics import K, Purchased, evaluate
 from hm_platform.modelling.ranking import best
 
-PAIRS = 1 << 20
-"""Scores held at a time, about 100 MB with what is computed from them."""
+PAIRS = 1 << 22
+"""Scores held at a time, about 80 MB with what is computed from them."""
 
 
-class PairScorer(Protocol):
+class VectorScorer(Protocol):
     """The retrieval model, prepared for a snapshot."""
 
-    def score(
-        self, customers: NDArray[np.int32], row: NDArray[np.integer], articles: NDArray[np.integer]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The part of the scores of given pairs that vectors give, and that of the history."""
+    def score_all(
+        self, customers: NDArray[np.int32], articles: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """What vectors say of each customer with each article; shape (customers, articles)."""
         ...
 
 
@@ -59,7 +59,7 @@ class ColdArticles:
 
 
 def cold_articles(
-    two_tower_scorer: PairScorer, snapshot: Snapshot, bought: Purchased, k: int = K
+    two_tower_scorer: VectorScorer, snapshot: Snapshot, bought: Purchased, k: int = K
 ) -> ColdArticles:
     """Order all articles without a sale for each customer who bought one of them, in two ways.
 
@@ -97,15 +97,13 @@ def _among(bought: Purchased, asked: NDArray[np.bool_]) -> Purchased:
 
 
 def _by_two_tower(
-    scorer: PairScorer, customers: NDArray[np.int32], cold: NDArray[np.int32], k: int
+    scorer: VectorScorer, customers: NDArray[np.int32], cold: NDArray[np.int32], k: int
 ) -> NDArray[np.int32]:
     block = max(1, PAIRS // len(cold))
     lists = np.empty((len(customers), k), dtype=np.int32)
     for start in range(0, len(customers), block):
         asked = customers[start : start + block]
-        row = np.repeat(np.arange(len(asked)), len(cold))
-        dense, _ = scorer.score(asked, row, np.tile(cold, len(asked)))
-        lists[start : start + block] = _first(dense.reshape(len(asked), -1), cold, k)
+        lists[start : start + block] = _first(scorer.score_all(asked, cold), cold, k)
     return lists
 
 
@@ -136,5 +134,10 @@ def _first(scores: NDArray, articles: NDArray[np.int32], k: int) -> NDArray[np.i
     scores = scores.astype(np.float32, copy=False)
     size = min(k, len(articles))
     lowest = np.partition(scores, -size, axis=1)[:, -size, None]
-    row, column = np.nonzero(scores >= lowest)
+    above, level = scores > lowest, scores == lowest
+    # Articles with the same attributes are level, and there may be very many of them.
+    free = size - np.count_nonzero(above, axis=1)
+    row, column = np.nonzero(
+        above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= free[:, None]))
+    )
     return best(row, articles[column], scores[row, column], column, len(scores), k, 0).articles

@@ -13,22 +13,22 @@ from hm_platform.behaviour.cold_start import ColdArticles, ColdScores, cold_arti
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.baselines.popularity import SegmentShares
 from hm_platform.modelling.metrics import Purchased, purchased
+from hm_platform.modelling.two_tower import TwoTowerScorer
 from tests.modelling.networks import recommender_for
 from tests.modelling.worlds import World, day, random_world
 
 
 class Scores:
-    """Scores by customer and article; the histories' part must not be read."""
+    """Scores by customer and article."""
 
     def __init__(self, scores: np.ndarray) -> None:
         self._scores = scores
         self.largest = 0
 
-    def score(self, customers, row, articles):
-        self.largest = max(self.largest, len(row))
+    def score_all(self, customers, articles):
+        self.largest = max(self.largest, len(customers) * len(articles))
         assert customers.dtype == np.int32
-        dense = self._scores[customers[row], articles].astype(np.float32)
-        return dense, np.full(len(row), np.nan, dtype=np.float32)
+        return self._scores[customers[:, None], articles].astype(np.float32)
 
 
 def bought(pairs: list[tuple[int, int]]) -> Purchased:
@@ -95,7 +95,7 @@ def with_unsold(seed: int) -> tuple[World, Snapshot, Purchased]:
     return world, world.snapshot(), bought([p[1:] for p in purchases if p[0] >= day(0)])
 
 
-def slowly(scorer: cold_start.PairScorer, snapshot: Snapshot, week: Purchased, k: int) -> dict:
+def slowly(scorer: TwoTowerScorer, snapshot: Snapshot, week: Purchased, k: int) -> dict:
     """Both methods, a customer and an article at a time."""
     cold = np.flatnonzero(snapshot.articles["purchases_total"] == 0)
     types, shares = snapshot.articles["product_type_code"], SegmentShares(snapshot)
@@ -166,5 +166,5 @@ def test_memory_is_bounded_with_many_articles() -> None:
         tracemalloc.stop()
     assert (found.customers, found.articles) == (n, n_articles - 1)
     assert everyone_the_same.largest <= cold_start.PAIRS
-    # Four bytes for each pair would be 80 MB for the scores alone, and sixteen more for the pairs.
+    # The scores of all pairs would be 80 MB, with what is computed from them 300 MB.
     assert peak < 120e6
