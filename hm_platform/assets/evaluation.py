@@ -58,10 +58,11 @@ def behavioral_report(
     The table is the board; the page, with plots and examples, is a self-contained HTML file.
     """
     from hm_platform.behaviour import board, plots
+    from hm_platform.behaviour.cold_start import cold_articles
     from hm_platform.behaviour.inputs import ReportInputs
     from hm_platform.behaviour.reclist_tests import run_behavioral_tests
-    from hm_platform.behaviour.report import render_html
-    from hm_platform.behaviour.week import article_names, score_all, volume
+    from hm_platform.behaviour.report import render_html, render_nobody_bought
+    from hm_platform.behaviour.week import article_names, candidate_sources, score_all, volume
     from hm_platform.features.loading import load_snapshot
     from hm_platform.features.picture import feature_graph_svg
     from hm_platform.modelling.metrics import purchased
@@ -69,6 +70,20 @@ def behavioral_report(
     from hm_platform.modelling.selection import baselines
 
     built = week(context)
+    model = open_model(recommender)
+    found = landing.zone.dataset()
+    dataset = found.name if found else "own data"
+    bought = purchased(test["customer_index"].to_numpy(), test["article_index"].to_numpy())
+    if not len(bought.customers):
+        context.log.warning(
+            f"nobody bought in the test week {built}, so there is nothing to report on; check that "
+            "its transactions are landed and loaded"
+        )
+        text = render_nobody_bought(built, dataset, model.manifest.chosen, model.reason())
+        return Output(
+            board.SCHEMA.empty_table(),
+            metadata={"report": MetadataValue.path(reports.write(built, text)), "customers": 0},
+        )
     snapshot = load_snapshot(
         built,
         "test",
@@ -79,19 +94,18 @@ def behavioral_report(
         article_index,
         customer_index,
     )
-    model = open_model(recommender)
-    bought = purchased(test["customer_index"].to_numpy(), test["article_index"].to_numpy())
     context.log.info(f"scoring the lists of {len(bought.customers):,} customers who bought")
-    dataset = landing.zone.dataset()
     inputs = ReportInputs(
         week=built,
-        dataset=dataset.name if dataset else "own data",
+        dataset=dataset,
         snapshot=snapshot,
         bought=bought,
         recommenders=score_all(model.models, baselines(), snapshot, bought),
         published=model.manifest.chosen,
         published_reason=model.reason(),
-        epochs=model.epochs,
+        training=model.training,
+        sources=candidate_sources(model.manifest),
+        cold_articles=cold_articles(model.retrieval().prepare(snapshot), snapshot, bought),
         volumes=[
             volume("train", train),
             volume("validation", validation),
@@ -115,7 +129,7 @@ def behavioral_report(
             "board": MetadataValue.md(board.board_text(inputs)),
             "map@12": MetadataValue.md(plots.board_markdown(inputs)),
             "behaviour": MetadataValue.md(plots.behaviour_markdown(inputs, results)),
-            "training": MetadataValue.md(plots.curves_markdown(inputs.epochs)),
+            "training": MetadataValue.md(plots.training_markdown(inputs.training)),
             "customers": inputs.n,
         },
     )

@@ -17,6 +17,8 @@ LEFT, RIGHT = 11.0, 97.0
 """Percent of the width between which lines are drawn; what is left of it holds the axis labels."""
 LOW, HIGH = 1.5, 98.5
 """The same for dots, whose labels are above them."""
+NEAR = 0.025
+"""Share of the width within which dots hide each other."""
 TINY = 1e-12
 """A smaller range of values is drawn as none."""
 COLOURS = 8
@@ -145,7 +147,10 @@ class DotRow:
 
 
 def dots(title: str, series: Sequence[str], rows: Sequence[DotRow]) -> Chart:
-    """Each row's values on a common axis from zero; the first series is drawn on top."""
+    """Each row's values on a common axis from zero; the first series is drawn on top.
+
+    A dot that would hide another is moved a little off its row's line.
+    """
     ticks = _ticks(0.0, max((v for r in rows for v in r.values if v is not None), default=0))
     bottom = 50 * len(rows)
     parts = []
@@ -159,6 +164,7 @@ def dots(title: str, series: Sequence[str], rows: Sequence[DotRow]) -> Chart:
         )
     for i, row in enumerate(rows):
         y = 50 * i
+        lanes = _lanes([None if v is None else v / ticks[-1] for v in row.values])
         parts.append(
             f'<text class="backed" y="{y + 14}">{escape(row.label)}'
             f'<tspan class="soft small" dx="8">{escape(row.note)}</tspan></text>'
@@ -170,8 +176,8 @@ def dots(title: str, series: Sequence[str], rows: Sequence[DotRow]) -> Chart:
                 parts.append(
                     f'<circle class="ring {_colour(s)}" '
                     f'cx="{_between(value / ticks[-1], LOW, HIGH)}" '
-                    f'cy="{y + 34}" r="6"><title>{escape(series[s])} {_plain(value)}</title>'
-                    f"</circle>"
+                    f'cy="{y + 34 + 8 * lanes[s]}" r="6">'
+                    f"<title>{escape(series[s])} {_plain(value)}</title></circle>"
                 )
     said = "; ".join(
         f"{r.label}: "
@@ -259,6 +265,28 @@ def _colour(series: int) -> str:
 
 def _between(share: float, low: float, high: float) -> str:
     return f"{low + share * (high - low):.2f}%"
+
+
+def _lanes(places: Sequence[float | None]) -> list[int]:
+    """For dots at these shares of the width: 0 on the line, -1 above it, 1 below it.
+
+    Whoever comes first stays on the line. Where all three are taken, it is the one with most room.
+    """
+    taken: dict[int, list[float]] = {0: [], -1: [], 1: []}
+    lanes = []
+    for place in places:
+        if place is None:
+            lanes.append(0)
+            continue
+        room = {
+            lane: min((abs(place - at) for at in others), default=1.0)
+            for lane, others in taken.items()
+        }
+        free = [lane for lane, distance in room.items() if distance >= NEAR]
+        lane = free[0] if free else max(room, key=lambda lane: room[lane])
+        taken[lane].append(place)
+        lanes.append(lane)
+    return lanes
 
 
 def _ticks(low: float, high: float) -> list[float]:

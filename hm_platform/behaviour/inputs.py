@@ -14,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from hm_platform.behaviour.cold_start import ColdArticles
 from hm_platform.errors import PlatformError
 from hm_platform.features.snapshot import Snapshot
+from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.metrics import CustomerMetrics, Purchased
 
 Epoch = Mapping[str, float | int | None]
@@ -64,6 +66,21 @@ class SplitVolume:
 
 
 @dataclass(frozen=True)
+class Sources:
+    """Where the articles that are ranked come from, and what ranks them.
+
+    recall : candidate source -> how much of what was bought it has; ``union``: all together
+    importance : group of features -> what MAP@12 loses when it is shuffled; empty where nobody
+        bought in the validation week
+    no_ranker : why there is no ranker, in words that go on a sentence; then the others are empty
+    """
+
+    recall: Mapping[str, CandidateRecall] = field(default_factory=dict)
+    importance: Mapping[str, float] = field(default_factory=dict)
+    no_ranker: str = ""
+
+
+@dataclass(frozen=True)
 class ReportInputs:
     """Everything about one week that the report shows.
 
@@ -74,7 +91,10 @@ class ReportInputs:
         about ``bought.customers[i]``
     recommenders : in the order of the board, names distinct
     published, published_reason : whose lists are published, and why, in a sentence
-    epochs : the training curves, one mapping an epoch; empty when nothing was trained
+    training : stage of the model, named like its recommender -> its training curves, one mapping
+        an epoch
+    sources : what the model says of its candidates, or None
+    cold_articles : how articles without a sale could be put in order, or None where nothing could
     versions, fingerprints : name -> value, shown as they are
     feature_graph_svg : an SVG document, or None
     article_names : strings, shape (articles,), aligned with the article index; nulls allowed
@@ -90,7 +110,9 @@ class ReportInputs:
     recommenders: Sequence[Evaluated]
     published: str
     published_reason: str
-    epochs: Sequence[Epoch] = ()
+    training: Mapping[str, Sequence[Epoch]] = field(default_factory=dict)
+    sources: Sources | None = None
+    cold_articles: ColdArticles | None = None
     volumes: Sequence[SplitVolume] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)

@@ -115,6 +115,40 @@ def by_group(inputs: ReportInputs, groups: Slice) -> list[dict[str, Any]]:
     ]
 
 
+def cold_customers(inputs: ReportInputs) -> dict[str, Any]:
+    """MAP@k for the test customers without any purchase before the cut-off.
+
+    ``customers``: how many they are; ``recommenders``: name -> MAP@k, empty without customers.
+    """
+    cold = inputs.snapshot.customers["purchases_total"][inputs.customers] == 0
+    count = _count(cold)
+    return {
+        "customers": count,
+        "recommenders": {
+            r.name: float(r.metrics.map[cold].mean()) for r in inputs.recommenders if count
+        },
+    }
+
+
+def cold_articles(inputs: ReportInputs) -> dict[str, Any]:
+    """How well articles without a sale could be put in order, for those who bought one of them.
+
+    ``customers``, ``articles``: how many they are; ``methods``: what put them in order -> its
+    ``recall@k`` and ``map@k``, empty without customers or where nothing was measured.
+    """
+    found = inputs.cold_articles
+    if found is None:
+        return {"customers": 0, "articles": _count(~inputs.recommendable()), "methods": {}}
+    return {
+        "customers": found.customers,
+        "articles": found.articles,
+        "methods": {
+            name: {f"recall@{found.k}": scores.recall, f"map@{found.k}": scores.map}
+            for name, scores in found.methods.items()
+        },
+    }
+
+
 def faults(inputs: ReportInputs) -> dict[str, Numbers]:
     """Recommender -> what must be zero.
 

@@ -108,6 +108,16 @@ def curves_markdown(epochs: Sequence[Epoch]) -> str:
     return "\n\n".join(picture(chart) for chart in charts) + "\n"
 
 
+def training_markdown(training: Mapping[str, Sequence[Epoch]]) -> str:
+    """Each stage's training curves under its name; a sentence when nothing was logged."""
+    parts = [
+        f"#### {wording.label(stage)}\n\n{curves_markdown(epochs)}"
+        for stage, epochs in training.items()
+        if curve_charts(epochs)
+    ]
+    return "\n".join(parts) or curves_markdown(())
+
+
 def picture(chart: Chart) -> str:
     """A chart as a Markdown image that holds its own data."""
     data = base64.b64encode(chart.standalone().encode()).decode()

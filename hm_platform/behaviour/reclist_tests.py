@@ -89,6 +89,23 @@ class BehavioralRecList(RecList):
         """
         return measures.by_group(self.inputs, slices.activity(self.inputs))
 
+    @rec_test("cold_customers", display_type=CHART_TYPE.BARS)
+    def test_cold_customers(self) -> dict[str, Any]:
+        """
+        Accuracy for customers who had never bought anything: only what everybody buys and what is
+        known of the customer can help.
+        """
+        return measures.cold_customers(self.inputs)
+
+    @rec_test("cold_articles", display_type=CHART_TYPE.BARS)
+    def test_cold_articles(self) -> dict[str, Any]:
+        """
+        Lists never hold an article without a sale: only a sale proves that it can be bought. How
+        well could such articles be put in order from their attributes alone? All of them are the
+        catalogue, for the customers who then bought one.
+        """
+        return measures.cold_articles(self.inputs)
+
     @rec_test("repeats", display_type=CHART_TYPE.BARS)
     def test_repeats(self) -> dict[str, measures.Numbers]:
         """

@@ -7,7 +7,8 @@ are in ``templates``; this module turns numbers into what the template shows.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,7 +17,7 @@ from markupsafe import Markup
 from hm_platform.behaviour import plots, tables, wording
 from hm_platform.behaviour.charts import Chart
 from hm_platform.behaviour.examples import Example, examples
-from hm_platform.behaviour.inputs import ReportInputs
+from hm_platform.behaviour.inputs import Epoch, ReportInputs, Sources
 from hm_platform.behaviour.reclist_tests import BehavioralResults
 
 
@@ -25,6 +26,28 @@ def render_html(inputs: ReportInputs, results: BehavioralResults) -> str:
 
     Raises BehaviourError when ``results`` lacks a test that the page shows.
     """
+    return _render("report.html.j2", _view(inputs, results))
+
+
+def render_nobody_bought(week: date, dataset: str, published: str, published_reason: str) -> str:
+    """The page of a week in which nobody bought anything: there is nothing to measure.
+
+    The arguments are those of ReportInputs.
+    """
+    return _render(
+        "empty.html.j2",
+        {
+            "week": week.isoformat(),
+            "week_words": wording.week(week),
+            "served_words": wording.week(week + timedelta(weeks=1)),
+            "dataset": dataset,
+            "published": wording.label(published),
+            "published_reason": published_reason,
+        },
+    )
+
+
+def _render(template: str, view: tables.View) -> str:
     environment = Environment(
         loader=PackageLoader("hm_platform.behaviour"),
         autoescape=True,
@@ -32,16 +55,16 @@ def render_html(inputs: ReportInputs, results: BehavioralResults) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.html.j2").render(_view(inputs, results))
+    css = resources.files("hm_platform.behaviour").joinpath("templates/report.css")
+    styled = {**view, "css": Markup(css.read_text("utf-8"))}  # noqa: S704 -- our own file
+    return environment.get_template(template).render(styled)
 
 
 def _view(inputs: ReportInputs, results: BehavioralResults) -> tables.View:
     accuracy = results["accuracy"].result
-    css = resources.files("hm_platform.behaviour").joinpath("templates/report.css")
     map_label = wording.metric_label(f"map@{inputs.k}")
     groups = results["activity"].result
     return {
-        "css": Markup(css.read_text("utf-8")),  # noqa: S704 -- our own file
         "week": inputs.week.isoformat(),
         "week_words": wording.week(inputs.week),
         "dataset": inputs.dataset,
@@ -58,7 +81,11 @@ def _view(inputs: ReportInputs, results: BehavioralResults) -> tables.View:
         "sanity": tables.sanity(inputs, results["sanity"].result),
         "faults": _fault_sentence(results["sanity"].result),
         "examples": [_example(e) for e in examples(inputs)],
-        "epochs": tables.epochs(inputs),
+        "two_stages": {"ranker", "two_tower"} <= {r.name for r in inputs.recommenders},
+        "sources": _sources(inputs.sources),
+        "cold_customers": tables.cold_customers(inputs, results["cold_customers"].result),
+        "cold_articles": tables.cold_articles(results["cold_articles"].result),
+        "stages": _stages(inputs.training),
         "volumes": tables.volumes(inputs),
         "facts": [*inputs.versions.items(), *inputs.fingerprints.items()],
         "feature_graph": _data_uri(inputs.feature_graph_svg),
@@ -66,9 +93,38 @@ def _view(inputs: ReportInputs, results: BehavioralResults) -> tables.View:
             "board": _chart(plots.board_chart(inputs)),
             "activity": _chart(plots.activity_chart(inputs, groups)),
             "repeats": _chart(plots.repeats_chart(inputs, results["repeats"].result)),
-            "curves": [_chart(chart) for chart in plots.curve_charts(inputs.epochs)],
         },
         "definitions": _definitions(inputs),
+    }
+
+
+def _stages(training: Mapping[str, Sequence[Epoch]]) -> list[tables.View]:
+    """The stages that logged anything that can be drawn."""
+    drawn = [(stage, epochs, plots.curve_charts(epochs)) for stage, epochs in training.items()]
+    return [
+        {
+            "name": wording.label(stage),
+            "curves": [_chart(chart) for chart in charts],
+            "epochs": tables.epochs(epochs),
+        }
+        for stage, epochs, charts in drawn
+        if charts
+    ]
+
+
+def _sources(sources: Sources | None) -> tables.View | None:
+    if sources is None:
+        return None
+    return {
+        "no_ranker": sources.no_ranker,
+        "measured": (
+            "Measured on the validation week."
+            if sources.importance
+            else "Nobody bought in the validation week, so this was measured on the last of the "
+            "past weeks that the ranker learnt from."
+        ),
+        "recall": tables.recall(sources),
+        "importance": tables.importance(sources),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hm_platform.behaviour import plots, wording
 from hm_platform.behaviour.board import best_of
-from hm_platform.behaviour.inputs import ReportInputs
+from hm_platform.behaviour.inputs import Epoch, ReportInputs, Sources
 from hm_platform.behaviour.reclist_tests import BehavioralResults
 
 View = dict[str, Any]
@@ -19,6 +19,32 @@ FAULTS = {
     "not_sellable": "recommended articles never sold before",
     "customers_misscored": "customers whose score contradicts the list",
 }
+
+UNION = "union"
+"""What all candidate sources together are called where recall is measured."""
+
+GROUPS = {
+    "affinity": "The customer's age and that of its buyers",
+    "collaborative": "How well it goes with what the customer bought",
+    "customer": "How the customer shops",
+    "frequency": "How often the customer bought it",
+    "kind": "How the customer bought articles of its kind",
+    "novelty": "How long it has been sold",
+    "popularity": "How many people buy it",
+    "price": "Its price",
+    "recency": "How long ago the customer bought it",
+    "returning": "How often its buyers come back for it",
+    "rhythm": "Whether the customer is due to buy it again",
+    "share": "Its share of the customer's shopping days",
+    "two_tower": "The score of the retrieval model",
+}
+"""The groups of the ranker's features in words about an article."""
+
+METHODS = {
+    "two_tower": "Two-tower, from their attributes",
+    "product_type": "Popularity of their product type in the segment",
+}
+"""What puts articles without a sale in order."""
 
 
 def _row(inputs: ReportInputs, name: str, cells: Iterable[str | tuple[str, str]]) -> View:
@@ -134,10 +160,79 @@ def sanity(inputs: ReportInputs, faults: Mapping[str, Mapping[str, int]]) -> Vie
     }
 
 
-def epochs(inputs: ReportInputs) -> View:
-    keys = plots.logged(inputs.epochs)
+def recall(sources: Sources) -> View:
+    """The candidate sources, best first; all together last."""
+
+    def row(name: str) -> View:
+        found, union = sources.recall[name], name == UNION
+        return _plain(
+            "All together" if union else wording.label(name),
+            [
+                wording.percent(found.recall),
+                "" if union else wording.percent(found.only),
+                f"{found.candidates:,.1f}",
+            ],
+            reference=union,
+        )
+
+    # What is not the union comes first, then the higher recall; equals keep their order.
+    names = sorted(sources.recall, key=lambda name: (name == UNION, -sources.recall[name].recall))
+    return {
+        "heads": ["Source", "Recall", "That no other source has", "Candidates a customer"],
+        "rows": [row(name) for name in names],
+    }
+
+
+def importance(sources: Sources) -> View:
+    """The groups of features, the most important first."""
+    return {
+        "heads": ["Features", "MAP@12 lost"],
+        "rows": [
+            _plain(GROUPS.get(group, wording.label(group)), [wording.score(loss)])
+            for group, loss in sorted(sources.importance.items(), key=lambda item: -item[1])
+        ],
+    }
+
+
+def cold_customers(inputs: ReportInputs, found: Mapping[str, Any]) -> View:
+    count = found["customers"]
+    return {
+        "counted": wording.plural(count, "customer") if count else "No customer",
+        "heads": ["Recommender", wording.metric_label(f"map@{inputs.k}")],
+        "rows": [
+            _row(inputs, name, [wording.score(value)])
+            for name, value in found["recommenders"].items()
+        ],
+    }
+
+
+def cold_articles(found: Mapping[str, Any]) -> View:
+    articles = wording.plural(found["articles"], "article")
+    methods = found["methods"]
+    metrics = list(next(iter(methods.values()), ()))
+    if not found["articles"]:
+        counted = "Every article had a sale before the test week."
+    elif not methods:
+        counted = f"Nobody bought one of the {articles} without a sale before the test week."
+    else:
+        counted = (
+            f"{articles} without a sale before the test week, put in order for "
+            f"{wording.plural(found['customers'], 'customer')} who bought one in it"
+        )
+    return {
+        "counted": counted,
+        "heads": ["Put in order by", *map(wording.metric_label, metrics)],
+        "rows": [
+            _plain(METHODS[name], [wording.score(values[m]) for m in metrics])
+            for name, values in methods.items()
+        ],
+    }
+
+
+def epochs(logged: Sequence[Epoch]) -> View:
+    keys = plots.logged(logged)
     rows = []
-    for i, epoch in enumerate(inputs.epochs):
+    for i, epoch in enumerate(logged):
         values = (plots.number(epoch.get(key)) for key in keys)
         rows.append(
             _plain(

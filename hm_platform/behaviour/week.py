@@ -9,10 +9,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from hm_platform.behaviour.inputs import Evaluated, SplitVolume
+from hm_platform.behaviour.inputs import Evaluated, Sources, SplitVolume
 from hm_platform.features.snapshot import Snapshot
+from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.fallback import WithFallback
 from hm_platform.modelling.metrics import K, Purchased, evaluate
+from hm_platform.modelling.model_store import Manifest
 from hm_platform.modelling.ranking import in_blocks
 from hm_platform.modelling.recommenders import Recommender, eligible_articles
 
@@ -47,6 +49,15 @@ def score_all(
             )
         )
     return found
+
+
+def candidate_sources(manifest: Manifest) -> Sources:
+    """What a stored model says of its candidates."""
+    about = manifest.ranker
+    if "reason" in about:
+        return Sources(no_ranker=str(about["reason"]))
+    recall = {name: CandidateRecall(**values) for name, values in about["recall"].items()}
+    return Sources(recall, dict(about["importance"]))
 
 
 def volume(split: str, rows: pa.RecordBatchReader) -> SplitVolume:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from hm_platform.behaviour.inputs import ReportInputs
+from hm_platform.labels import label
 
 # Not strftime's: month names must not depend on the machine's locale.
 MONTHS = (
@@ -35,12 +36,6 @@ def percent(share: float) -> str:
     return f"{value:.1f}%" if ends else f"{value:.0f}%"
 
 
-def label(recommender: str) -> str:
-    """A recommender's name for people: ``two_tower`` -> ``Two-tower``."""
-    name = recommender.replace("_", "-")
-    return name[:1].upper() + name[1:]
-
-
 def metric_label(metric: str) -> str:
     """A metric's name for people: ``map@12`` -> ``MAP@12``, ``hit_rate@12`` -> ``Hit rate@12``."""
     name, at, k = metric.partition("@")
@@ -50,8 +45,12 @@ def metric_label(metric: str) -> str:
 
 
 def series_label(key: str) -> str:
-    """A training curve's name for people: ``val_map@12`` -> ``Validation MAP@12``."""
-    for prefix, split in (("train_", "Training "), ("val_", "Validation ")):
+    """A training curve's name for people: ``validation_map`` -> ``Validation MAP``."""
+    for prefix, split in (
+        ("train_", "Training "),
+        ("validation_", "Validation "),
+        ("val_", "Validation "),
+    ):
         if key.startswith(prefix):
             name = metric_label(key.removeprefix(prefix))
             return split + (name if name[:2].isupper() else name.lower())

@@ -50,6 +50,8 @@ def print_board(settings: Settings, week: date) -> None:
 
     if scores:
         console.print(_score_table(week, scores, published[0] if published else ""))
+    else:
+        console.print("No scores: nobody bought in the test week")
     if published:
         recommender, customers, rows, version = published
         console.print(

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from hm_platform.calendar import WEEK
 from hm_platform.cli.reading import NothingPublishedError, published_week, reading
+from hm_platform.labels import label
 from hm_platform.settings import Settings
 
 
@@ -40,6 +41,6 @@ def print_recommendations(settings: Settings, customer_id: str, k: int, week: st
         table.add_column(column, justify="right" if column in ("rank", "score") else "left")
     for rank, article_id, name, department, source, score in rows:
         # Names are data: brackets in them are no markup.
-        texts = [Text(text or "-") for text in (article_id, name, department, source)]
+        texts = [Text(text or "-") for text in (article_id, name, department, label(source))]
         table.add_row(str(rank), *texts, f"{score:.4f}")
     Console(highlight=False).print(table)

@@ -21,6 +21,7 @@ from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.fallback import WithFallback
 from hm_platform.modelling.metrics import Purchased, measure, purchased
 from hm_platform.modelling.model_store import (
+    RANKER_CURVES,
     Manifest,
     Training,
     load_models,
@@ -212,15 +213,22 @@ class OpenModel:
     """A stored model: ready to recommend, with what it says of itself.
 
     models : the ranker, where there is one, and the retrieval model
+    training : each stage's epochs, by the name of its recommender, in the order of training
     """
 
     models: Sequence[Recommender]
     manifest: Manifest
-    epochs: Sequence[Mapping[str, float]]
+    training: Mapping[str, Sequence[Mapping[str, float]]]
 
     def published(self) -> Recommender:
         """The recommender that is published: a model, or the baseline that beat it."""
         return recommender_named(self.manifest.chosen, self.models)
+
+    def retrieval(self) -> TwoTowerRecommender:
+        """The retrieval model, which there always is."""
+        from hm_platform.modelling.two_tower import TwoTowerRecommender
+
+        return next(model for model in self.models if isinstance(model, TwoTowerRecommender))
 
     def reason(self) -> str:
         """Why that one, in a sentence or two."""
@@ -241,4 +249,8 @@ class OpenModel:
 
 def open_model(folder: Path) -> OpenModel:
     """The stored model in ``folder``. Raises ModellingError when it is not whole."""
-    return OpenModel(load_models(folder), read_manifest(folder), read_curves(folder))
+    return OpenModel(
+        load_models(folder),
+        read_manifest(folder),
+        {"two_tower": read_curves(folder), "ranker": read_curves(folder, RANKER_CURVES)},
+    )

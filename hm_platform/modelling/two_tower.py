@@ -134,6 +134,27 @@ class TwoTowerScorer:
                     dense[pairs[part]] = self._dense(vectors, asked_row[part], asked_article[part])
         return dense, sparse
 
+    def score_all(
+        self, customers: NDArray[np.int32], articles: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """The dense part of the scores of these customers with each of these articles.
+
+        The same as :meth:`score` gives, up to rounding, and far quicker for many articles of a
+        customer. articles : article indices, eligible or not
+
+        Returns float32, shape (customers, articles).
+        """
+        rows = torch.from_numpy(articles.astype(np.int64))
+        asked_articles = self.articles.take(rows)
+        result = np.empty((len(customers), len(articles)), dtype=np.float32)
+        for start in range(0, len(customers), CUSTOMER_BLOCK):
+            asked = customers[start : start + CUSTOMER_BLOCK]
+            with torch.inference_mode():
+                vectors, _, _ = self._embed(*self._known(np.resize(asked, CUSTOMER_BLOCK)))
+                products = vectors[: len(asked)] @ asked_articles.dense.T
+                result[start : start + len(asked)] = products.add_(asked_articles.bias).numpy()
+        return result
+
     def _dense(
         self, vectors: Tensor, row: NDArray[np.integer], articles: NDArray[np.integer]
     ) -> NDArray[np.float32]:

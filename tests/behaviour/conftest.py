@@ -21,9 +21,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from hm_platform.behaviour.inputs import Evaluated, ReportInputs, SplitVolume
+from hm_platform.behaviour.cold_start import ColdArticles, ColdScores
+from hm_platform.behaviour.inputs import Evaluated, ReportInputs, Sources, SplitVolume
 from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
+from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.metrics import Purchased, evaluate
+from hm_platform.modelling.selection import MODELS
 
 WEEK = date(2020, 9, 16)
 MODEL = [[0, 2, 5], [1, 3, 0], [2, 1, 0], [0, 1, 2]]
@@ -99,14 +102,26 @@ def build(
         "dataset": "Made-up shop",
         "snapshot": snapshot(),
         "bought": week,
-        "recommenders": [evaluated(n, a, week, n != "two_tower") for n, a in lists.items()],
+        "recommenders": [evaluated(n, a, week, n not in MODELS) for n, a in lists.items()],
         "published": "two_tower",
         "published_reason": "It won on the validation week.",
-        "epochs": [
-            {"epoch": 1, "train_loss": 6.5, "val_loss": 6.75, "val_map@3": 0.25},
-            {"epoch": 2, "train_loss": 5.5, "val_loss": 6.25, "val_map@3": 0.375},
-            {"epoch": 3, "train_loss": 5.0, "val_loss": 6.5, "val_map@3": 0.3125},
-        ],
+        "training": {
+            "two_tower": [
+                {"epoch": 1, "train_loss": 6.5, "val_loss": 6.75, "val_map@3": 0.25},
+                {"epoch": 2, "train_loss": 5.5, "val_loss": 6.25, "val_map@3": 0.375},
+                {"epoch": 3, "train_loss": 5.0, "val_loss": 6.5, "val_map@3": 0.3125},
+            ],
+            "ranker": [{"epoch": 1, "train_loss": 2.5, "validation_map": 0.5}],
+        },
+        "sources": Sources(
+            {
+                "new_arrivals": CandidateRecall(0.05, 0.004, 12.5),
+                "repurchase": CandidateRecall(0.31, 0.12, 40.25),
+                "union": CandidateRecall(0.52, 0.52, 212.0),
+            },
+            {"kind": 0.001, "recency": 0.0125, "two_tower": -0.0002},
+        ),
+        "cold_articles": ColdArticles(2, 1, 3, {"two_tower": ColdScores(0.75, 0.5)}),
         "volumes": [
             SplitVolume("train", 12345, date(2020, 6, 17), date(2020, 9, 8), 5, 8),
             SplitVolume("validation", 0, None, None, 0, 0),

@@ -70,6 +70,33 @@ def test_dots_stay_inside(values: list[list[float | None]]) -> None:
     assert all(0 <= x <= 100 for x in at)
 
 
+def dots_of(*values: float | None) -> list[tuple[float, float]]:
+    """Where the dots of a row are, the first series first; 1000 pixels to the whole width."""
+    names = [str(s) for s in range(len(values))]
+    body = dots("t", names, [DotRow("r", "n", values)]).body
+    found = re.findall(r'cx="([\d.]+)%" cy="(\d+)"', body)
+    return [(10 * float(x), float(y)) for x, y in reversed(found)]
+
+
+def test_dots_of_one_value_do_not_hide_each_other() -> None:
+    (_, first), (_, second), (_, third) = dots_of(0.5, 0.5, 0.5)
+    assert len({first, second, third}) == 3
+    assert min(second, third) < first < max(second, third)
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.1, 0.11])), min_size=2, max_size=3))
+def test_three_dots_are_always_apart(values: list[float]) -> None:
+    at = dots_of(*values)
+    for i, (x, y) in enumerate(at):
+        for other_x, other_y in at[:i]:
+            assert math.hypot(x - other_x, y - other_y) >= 8
+
+
+def test_dots_with_room_stay_on_their_line() -> None:
+    assert len({y for _, y in dots_of(0.1, 0.2, None, 0.4, 0.5, 0.6)}) == 1
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
 def test_lines_stay_inside(values: list[float]) -> None:

@@ -90,6 +90,38 @@ def test_the_edges_of_activity_groups(
     assert [g["group"] for g in measures.by_group(inputs, slices.activity(inputs))] == [group]
 
 
+def test_customers_without_a_purchase(inputs: ReportInputs) -> None:
+    # Customer 3 alone, who bought article 1: second in the model's list, first by popularity.
+    assert measures.cold_customers(inputs) == {
+        "customers": 1,
+        "recommenders": {"two_tower": 0.5, "popularity": 1.0},
+    }
+
+
+@pytest.mark.parametrize("past", [(0, 0, 9, 0, 0), (1, 0, 0, 2, 0), (1, 1, 0, 1, 1)])
+def test_cold_customers_are_exactly_those_of_the_activity_group(
+    make_inputs: Make, make_snapshot: Callable[..., Snapshot], past: tuple[int, ...]
+) -> None:
+    inputs = make_inputs(snapshot=make_snapshot(past=past))
+    cold = measures.cold_customers(inputs)
+    groups = {g["group"]: g for g in measures.by_group(inputs, slices.activity(inputs))}
+    # Customer 2 bought nothing in the test week.
+    assert cold["customers"] == sum(past[c] == 0 for c in (0, 1, 3, 4))
+    group = groups.get("0", {"customers": 0, "recommenders": {}})
+    assert cold["customers"] == group["customers"]
+    assert cold["recommenders"] == pytest.approx(group["recommenders"])
+
+
+def test_articles_without_a_sale_say_what_was_measured(inputs: ReportInputs) -> None:
+    assert measures.cold_articles(inputs) == {
+        "customers": 2,
+        "articles": 1,
+        "methods": {"two_tower": {"recall@3": 0.75, "map@3": 0.5}},
+    }
+    nothing = {"customers": 0, "articles": 1, "methods": {}}
+    assert measures.cold_articles(replace(inputs, cold_articles=None)) == nothing
+
+
 def test_good_lists_have_no_faults(inputs: ReportInputs) -> None:
     assert all(not n for counts in measures.faults(inputs).values() for n in counts.values())
 

@@ -17,6 +17,7 @@ from hm_platform.behaviour.plots import (
     curve_charts,
     curves_markdown,
     picture,
+    training_markdown,
 )
 from hm_platform.behaviour.reclist_tests import run_behavioral_tests
 
@@ -41,13 +42,34 @@ def test_board(inputs: ReportInputs) -> None:
 
 
 def test_curves(inputs: ReportInputs) -> None:
-    (loss, _), (score, _) = pictures(curves_markdown(inputs.epochs))
+    (loss, _), (score, _) = pictures(curves_markdown(inputs.training["two_tower"]))
     assert loss == "Loss: Training loss last 5; Validation loss last 6.5"
     assert score == "MAP in validation: Validation MAP@3 highest 0.375 at epoch 2"
 
 
+def test_each_stage_has_its_curves_under_its_name(inputs: ReportInputs) -> None:
+    before, first, second = training_markdown(inputs.training).split("#### ")
+    assert before == ""
+    assert first.startswith("Two-tower\n\n![")
+    assert second.startswith("Ranker\n\n![")
+    two_tower = pictures(first.removeprefix("Two-tower"))
+    ranker = pictures(second.removeprefix("Ranker"))
+    assert two_tower == pictures(curves_markdown(inputs.training["two_tower"]))
+    assert [said for said, _ in ranker] == [
+        "Loss: Training loss last 2.5",
+        "MAP in validation: Validation MAP highest 0.5 at epoch 1",
+    ]
+
+
+def test_a_stage_that_was_not_trained_is_left_out(inputs: ReportInputs) -> None:
+    alone = {**inputs.training, "ranker": []}
+    assert "Ranker" not in training_markdown(alone)
+    assert "Two-tower" in training_markdown(alone)
+
+
 def test_no_curves_are_said_in_words() -> None:
     assert curves_markdown([]) == "No training curves were logged.\n"
+    assert training_markdown({}) == training_markdown({"ranker": []}) == curves_markdown([])
 
 
 def test_epochs_may_lack_numbers_and_hold_numpys() -> None:

@@ -13,7 +13,10 @@ from hm_platform.behaviour import measures
 from hm_platform.behaviour.inputs import BehaviourError, ReportInputs
 from hm_platform.behaviour.reclist_tests import BehavioralRecList, run_behavioral_tests
 
-TESTS = ["accuracy", "activity", "repeats", "coverage", "popularity", "sanity"]
+TESTS = [
+    *("accuracy", "activity", "cold_customers", "cold_articles"),
+    *("repeats", "coverage", "popularity", "sanity"),
+]
 
 
 def test_reclist_is_the_harness(inputs: ReportInputs) -> None:

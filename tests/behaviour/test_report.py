@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from html import unescape
 from html.parser import HTMLParser
 
 import pyarrow as pa
 import pytest
 
-from hm_platform.behaviour.inputs import BehaviourError, Evaluated, ReportInputs
+from hm_platform.behaviour.cold_start import ColdArticles, ColdScores
+from hm_platform.behaviour.inputs import BehaviourError, Evaluated, ReportInputs, Sources
 from hm_platform.behaviour.reclist_tests import run_behavioral_tests
-from hm_platform.behaviour.report import render_html
+from hm_platform.behaviour.report import render_html, render_nobody_bought
+from hm_platform.behaviour.tables import GROUPS
 from hm_platform.features.snapshot import Snapshot
+from hm_platform.modelling.candidates import CandidateRecall
+from hm_platform.modelling.ranker.inputs import feature_groups
 
 Make = Callable[..., ReportInputs]
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=y>"
@@ -99,13 +104,123 @@ def test_data_volumes(inputs: ReportInputs) -> None:
     ]
 
 
-def test_the_training_log(inputs: ReportInputs) -> None:
-    assert table(inputs, "Epoch") == [
-        ["Epoch", "Training loss", "Validation loss", "Validation MAP@3"],
-        ["1", "6.5", "6.75", "0.25"],
-        ["2", "5.5", "6.25", "0.375"],
-        ["3", "5", "6.5", "0.3125"],
+def test_the_training_log_of_each_stage(inputs: ReportInputs) -> None:
+    html = page(inputs)
+    assert [t for t in Checked(html).tables if t[0][0] == "Epoch"] == [
+        [
+            ["Epoch", "Training loss", "Validation loss", "Validation MAP@3"],
+            ["1", "6.5", "6.75", "0.25"],
+            ["2", "5.5", "6.25", "0.375"],
+            ["3", "5", "6.5", "0.3125"],
+        ],
+        [["Epoch", "Training loss", "Validation MAP"], ["1", "2.5", "0.5"]],
     ]
+    training = html.split('id="training"')[1]
+    assert training.index("<h3>Two-tower</h3>") < training.index("<h3>Ranker</h3>")
+    assert training.count('<svg class="chart"') == 4
+
+
+def test_a_stage_without_curves_is_not_named(make_inputs: Make) -> None:
+    log = {"two_tower": [{"epoch": 1, "train_loss": 1.0}], "ranker": []}
+    assert "<h3>Ranker</h3>" not in page(make_inputs(training=log))
+    assert "of different weeks" not in page(make_inputs(training=log))
+    assert "of different weeks" in page(make_inputs())
+    assert "No training curves were logged." in page(make_inputs(training={"ranker": []}))
+
+
+def test_candidate_sources_by_recall_and_features_by_importance(inputs: ReportInputs) -> None:
+    assert table(inputs, "Source") == [
+        ["Source", "Recall", "That no other source has", "Candidates a customer"],
+        ["Repurchase", "31%", "12%", "40.2"],
+        ["New arrivals", "5.0%", "0.4%", "12.5"],
+        ["All together", "52%", "", "212.0"],
+    ]
+    assert table(inputs, "Features")[1:] == [
+        ["How long ago the customer bought it", "0.0125"],
+        ["How the customer bought articles of its kind", "0.0010"],
+        ["The score of the retrieval model", "-0.0002"],
+    ]
+    assert "Measured on the validation week." in page(inputs)
+
+
+def test_recall_of_another_week_is_said(inputs: ReportInputs) -> None:
+    assert inputs.sources is not None
+    html = page(replace(inputs, sources=replace(inputs.sources, importance={})))
+    assert "Nobody bought in the validation week, so this was measured on the last" in html
+    assert "MAP@12 lost" not in html
+
+
+def test_without_a_ranker_the_reason_is_given(make_inputs: Make) -> None:
+    html = page(make_inputs(sources=Sources(no_ranker="three customers are too few")))
+    assert "There is no ranker: three customers are too few. So each" in html
+    assert "That no other source has" not in html
+
+
+def test_every_group_of_features_has_words() -> None:
+    assert set(feature_groups().values()) == set(GROUPS)
+
+
+def test_two_stages_are_explained_only_where_there_are_two(make_inputs: Make) -> None:
+    both = make_inputs(lists={"ranker": [[0, 1, 2]] * 4, "two_tower": [[0, 1, 2]] * 4})
+    assert "The ranker is both stages" in page(both)
+    assert [row[0] for row in table(both, "Recommender")[1:]] == ["Ranker", "Two-tower published"]
+    assert "The ranker is both stages" not in page(make_inputs())
+
+
+def test_many_recommenders_have_the_whole_width(make_inputs: Make) -> None:
+    six = ["ranker", "two_tower", "repurchase", "co_purchase", "segment_popularity", "popularity"]
+    html = page(make_inputs(lists={name: [[0, 1, 2]] * 4 for name in six}))
+    assert '<div class="pair stacked">' in html
+    assert '<div class="pair stacked">' not in page(make_inputs())
+
+
+def test_customers_without_a_purchase_are_counted_in_words(
+    make_inputs: Make, make_snapshot: Callable[..., Snapshot]
+) -> None:
+    html = page(make_inputs())
+    assert "MAP@3 over 1 customer without a purchase before the test week" in html
+    assert [
+        ["Recommender", "MAP@3"],
+        ["Two-tower published", "0.5000"],
+        ["Popularity", "1.0000"],
+    ] in Checked(html).tables
+    nobody = page(make_inputs(snapshot=make_snapshot(past=[1] * 5)))
+    assert "<p>No customer without a purchase before the test week bought in it.</p>" in nobody
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (ColdArticles(2, 1, 3, {"two_tower": ColdScores(0.75, 0.5)}), "for 2 customers who bought"),
+        (ColdArticles(0, 4, 3), "Nobody bought one of the 4 articles without a sale"),
+        (ColdArticles(0, 0, 3), "Every article had a sale before the test week."),
+    ],
+)
+def test_articles_without_a_sale_are_counted_in_words(
+    make_inputs: Make, found: ColdArticles, words: str
+) -> None:
+    html = page(make_inputs(cold_articles=found))
+    assert words in html
+    assert ("Two-tower, from their attributes" in html) == bool(found.methods)
+
+
+def test_both_ways_to_order_unsold_articles_are_shown(make_inputs: Make) -> None:
+    methods = {"two_tower": ColdScores(0.75, 0.5), "product_type": ColdScores(0.25, 0.125)}
+    assert table(make_inputs(cold_articles=ColdArticles(2, 9, 3, methods)), "Put in order by") == [
+        ["Put in order by", "Recall@3", "MAP@3"],
+        ["Two-tower, from their attributes", "0.7500", "0.5000"],
+        ["Popularity of their product type in the segment", "0.2500", "0.1250"],
+    ]
+
+
+def test_a_week_in_which_nobody_bought_has_a_page_that_says_so() -> None:
+    html = render_nobody_bought(date(2020, 9, 16), EVIL, "segment_popularity", "It won.")
+    assert "Nobody bought anything in the test week" in html
+    assert "Segment popularity is published for 23–29 September 2020 all the same" in html
+    assert "It won." in html
+    assert "<title>Behavioural report, week 2020-09-16" in html
+    assert "<script" not in html
+    assert not Checked(html).tables
 
 
 def test_headline_reason_versions_and_fingerprints_are_there(inputs: ReportInputs) -> None:
@@ -163,7 +278,9 @@ def test_tables_and_pictures_are_accessible(inputs: ReportInputs) -> None:
         {"article_names": pa.array([EVIL] * 8)},
         {"versions": {EVIL: EVIL}},
         {"fingerprints": {EVIL: EVIL}},
-        {"epochs": [{"epoch": 1, f"{EVIL}loss": 1.0}]},
+        {"training": {EVIL: [{"epoch": 1, f"{EVIL}loss": 1.0}]}},
+        {"sources": Sources(no_ranker=EVIL)},
+        {"sources": Sources({EVIL: CandidateRecall(0.5, 0.1, 3)}, {EVIL: 0.5})},
         {"feature_graph_svg": f"<svg>{EVIL}</svg>"},
     ],
 )
@@ -202,8 +319,12 @@ def test_without_faults_there_is_no_warning(inputs: ReportInputs) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"epochs": []},
-        {"epochs": [{"epoch": 1, "train_loss": float("nan")}]},
+        {"training": {}},
+        {"training": {"two_tower": [], "ranker": []}},
+        {"training": {"two_tower": [{"epoch": 1, "train_loss": float("nan")}]}},
+        {"sources": None},
+        {"sources": Sources({"repurchase": CandidateRecall(0, 0, 0)})},
+        {"cold_articles": None},
         {"volumes": []},
         {"versions": {}, "fingerprints": {}},
         {"feature_graph_svg": None},

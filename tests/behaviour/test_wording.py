@@ -48,6 +48,8 @@ def test_week(first: date, text: str) -> None:
         ("train_loss", "Training loss"),
         ("val_loss", "Validation loss"),
         ("val_map@12", "Validation MAP@12"),
+        ("validation_map", "Validation MAP"),
+        ("validation_hit_rate", "Validation hit rate"),
         ("map@12", "MAP@12"),
         ("learning_rate", "Learning rate"),
     ],
@@ -74,6 +76,29 @@ def test_headline_names_the_best_of_several_baselines(
     inputs = make_inputs(lists={name: [row] * 4 for name, row in lists.items()})
     # Article 3 is what customer 1 bought, and nobody else.
     assert "17% above the best baseline, Repurchase (0.2500)." in headline(inputs)
+
+
+def test_a_model_that_is_not_published_is_no_baseline(
+    make_inputs: Callable[..., ReportInputs],
+) -> None:
+    # The retrieval stage alone is better than the ranker here, the baseline worse.
+    lists = {"ranker": [1, 2, 0], "two_tower": [1, 3, 0], "popularity": [2, 3, 0]}
+    inputs = make_inputs(lists={n: [row] * 4 for n, row in lists.items()}, published="ranker")
+    told = headline(inputs)
+    assert told.startswith("Ranker is published for")
+    assert "75% above the best baseline, Popularity (0.1667)." in told
+    assert "Two-tower" not in told
+    other = headline(replace(inputs, published="two_tower"))
+    assert "the best baseline, Popularity (0.1667)." in other
+    assert "Ranker" not in other
+
+
+def test_a_published_baseline_is_compared_with_both_models(
+    make_inputs: Callable[..., ReportInputs],
+) -> None:
+    lists = {"ranker": [1, 2, 0], "two_tower": [1, 3, 0], "popularity": [2, 3, 0]}
+    inputs = make_inputs(lists={n: [row] * 4 for n, row in lists.items()}, published="popularity")
+    assert headline(inputs).endswith("the best of the others, Two-tower (0.4167).")
 
 
 def test_headline_says_below_when_it_is_below(make_inputs: Callable[..., ReportInputs]) -> None:

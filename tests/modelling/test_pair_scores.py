@@ -45,6 +45,23 @@ def test_the_scores_of_a_pair_do_not_depend_on_what_else_is_asked_for():
         assert [part[0] for part in alone] == [part[pair] for part in together]
 
 
+def test_all_pairs_have_the_dense_part_of_given_pairs(monkeypatch):
+    world = random_world(8)
+    scorer = recommender_for(world).prepare(world.snapshot())
+    customers = np.array([4, 29, 0, 17, 4], dtype=np.int32)
+    articles = np.array([39, 3, 3, 12], dtype=np.int32)
+    row, column = (x.ravel() for x in np.indices((5, 4)))
+    expected = scorer.score(customers, row, articles[column])[0].reshape(5, 4)
+    for block in (256, 2):
+        monkeypatch.setattr("hm_platform.modelling.two_tower.CUSTOMER_BLOCK", block)
+        found = scorer.score_all(customers, articles)
+        assert found.dtype == np.float32
+        assert found == pytest.approx(expected, abs=1e-4)
+    nobody = np.zeros(0, dtype=np.int32)
+    assert scorer.score_all(nobody, articles).shape == (0, 4)
+    assert scorer.score_all(customers, nobody).shape == (5, 0)
+
+
 def test_no_pair_has_no_score():
     world = random_world(8)
     scorer = recommender_for(world).prepare(world.snapshot())

@@ -1,0 +1,146 @@
+"""The report of a week in which nobody bought anything, through Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+from dagster import (
+    AssetKey,
+    AssetSpec,
+    DagsterInstance,
+    ExecuteInProcessResult,
+    InputContext,
+    IOManager,
+    MetadataValue,
+    OutputContext,
+    materialize,
+)
+
+from hm_platform.assets.evaluation import behavioral_report
+from hm_platform.assets.partitions import weekly
+from hm_platform.behaviour.board import SCHEMA
+from hm_platform.modelling import pipeline
+from hm_platform.modelling.model_store import Manifest
+from hm_platform.modelling.pipeline import OpenModel
+from hm_platform.resources import LandingResource, ReportsResource
+from hm_platform.storage.io_managers import ArrowDuckDBIOManager
+
+WEEK = "2018-11-07"
+SPLIT = (
+    "DATE '2018-11-07' AS week, DATE '2018-11-08' AS t_dat, 0 AS customer_index, 0 AS article_index"
+)
+TABLES = {
+    "datasets.train": f"SELECT {SPLIT}",
+    "datasets.validation": f"SELECT {SPLIT}",
+    "datasets.test": f"SELECT {SPLIT} WHERE false",
+    "datasets.article_index": "SELECT DATE '2018-11-07' AS week, 0 AS article_index",
+    "datasets.customer_index": "SELECT DATE '2018-11-07' AS week, 0 AS customer_index",
+    "staging.stg_articles": "SELECT '0108775015' AS article_id, 'Strap top' AS prod_name",
+    **{
+        f"features.{table}": "SELECT DATE '2018-11-07' AS week, 'test' AS split"
+        for table in ("articles", "customers", "purchase_histories", "copurchases")
+    },
+    "evaluation.behavioral_report": (
+        "SELECT week, 'ranker' AS recommender, 'map@12' AS metric, 0.5::DOUBLE AS value, "
+        "7::INTEGER AS customers FROM (VALUES (DATE '2018-10-31'), (DATE '2018-11-07')) AS t(week)"
+    ),
+}
+MANIFEST = Manifest(
+    version=f"{WEEK}-0123456789",
+    week=WEEK,
+    code_version="1.2.3",
+    seed=0,
+    parameters={},
+    network={},
+    ranker={"reason": "there are two customers"},
+    data={},
+    best_epoch=1,
+    epochs=1,
+    validation={"two_tower": {"map": 0.25}},
+    chosen="two_tower",
+    files={},
+)
+
+
+class Nowhere(IOManager):
+    """A model folder that is never opened."""
+
+    def handle_output(self, context: OutputContext, obj: object) -> None:
+        raise NotImplementedError
+
+    def load_input(self, context: InputContext) -> Path:
+        return Path("model")
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(path) as db:
+        for name, rows in TABLES.items():
+            db.execute(f"CREATE SCHEMA IF NOT EXISTS {name.split('.')[0]}")
+            db.execute(f"CREATE TABLE {name} AS {rows}")
+    return path
+
+
+@pytest.fixture
+def built(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ExecuteInProcessResult:
+    monkeypatch.setattr(pipeline, "open_model", lambda folder: OpenModel((), MANIFEST, {}))
+    upstream = [_upstream(key) for key in behavioral_report.keys_by_input_name.values()]
+    with DagsterInstance.ephemeral() as instance:
+        return materialize(
+            [behavioral_report, *upstream],
+            instance=instance,
+            partition_key=WEEK,
+            resources={
+                "io_manager": ArrowDuckDBIOManager(database=str(warehouse)),
+                "model_io_manager": Nowhere(),
+                "landing": LandingResource(root=str(tmp_path / "landing")),
+                "reports": ReportsResource(directory=str(tmp_path / "reports")),
+            },
+        )
+
+
+def _upstream(key: AssetKey) -> AssetSpec:
+    if key.path[0] == "staging":
+        return AssetSpec(key)
+    metadata: Mapping[str, str] = {"partition_expr": "week"}
+    spec = AssetSpec(key, partitions_def=weekly, metadata=metadata)
+    return spec.with_io_manager_key("model_io_manager") if key.path[0] == "models" else spec
+
+
+def test_the_run_goes_on_and_the_board_is_empty(
+    built: ExecuteInProcessResult, warehouse: Path
+) -> None:
+    assert built.success
+    with duckdb.connect(warehouse) as db:
+        left = db.execute("SELECT week::VARCHAR FROM evaluation.behavioral_report").fetchall()
+        columns = db.execute("SELECT * FROM evaluation.behavioral_report").to_arrow_table().schema
+    # What another run had written for the week is gone, and nothing of another week.
+    assert left == [("2018-10-31",)]
+    assert columns.names == SCHEMA.names
+    assert columns.types == SCHEMA.types
+
+
+def test_a_warning_says_what_to_check(
+    capfd: pytest.CaptureFixture[str], built: ExecuteInProcessResult
+) -> None:
+    warning = next(line for line in capfd.readouterr().err.splitlines() if "WARNING" in line)
+    assert f"nobody bought in the test week {WEEK}" in warning
+    assert "landed and loaded" in warning
+
+
+def test_the_page_says_so(built: ExecuteInProcessResult, tmp_path: Path) -> None:
+    page = tmp_path / "reports" / f"{WEEK}.html"
+    text = page.read_text("utf-8")
+    assert "Nobody bought anything in the test week" in text
+    assert "Two-tower is published for 14–20 November 2018" in text
+    assert "There is no ranker: there are two customers." in text
+    (event,) = built.get_asset_materialization_events()
+    metadata = event.materialization.metadata
+    assert metadata["customers"] == MetadataValue.int(0)
+    assert metadata["report"] == MetadataValue.path(page)

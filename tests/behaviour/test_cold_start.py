@@ -1,0 +1,170 @@
+"""Articles without a sale, put in order: against numbers by hand and against the slow way."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hm_platform.behaviour import cold_start
+from hm_platform.behaviour.cold_start import ColdArticles, ColdScores, cold_articles
+from hm_platform.features.snapshot import Snapshot
+from hm_platform.modelling.baselines.popularity import SegmentShares
+from hm_platform.modelling.metrics import Purchased, purchased
+from hm_platform.modelling.two_tower import TwoTowerScorer
+from tests.modelling.networks import recommender_for
+from tests.modelling.worlds import World, day, random_world
+
+
+class Scores:
+    """Scores by customer and article."""
+
+    def __init__(self, scores: np.ndarray) -> None:
+        self._scores = scores
+        self.largest = 0
+
+    def score_all(self, customers, articles):
+        self.largest = max(self.largest, len(customers) * len(articles))
+        assert customers.dtype == np.int32
+        return self._scores[customers[:, None], articles].astype(np.float32)
+
+
+def bought(pairs: list[tuple[int, int]]) -> Purchased:
+    customers, articles = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
+    return purchased(customers, articles)
+
+
+# Segment 1 bought type 1 (articles 0 and 1), segment 2 type 2 (article 2), both equally much.
+# Articles 3 to 6 have no sale.
+SHOP = World(
+    purchases=[(day(1), 0, 0), (day(2), 1, 1), (day(3), 2, 2), (day(3), 4, 2)],
+    articles=7,
+    customers=5,
+    article_codes={"product_type_code": [1, 1, 2, 2, 0, 1, 2]},
+    customer_codes={"segment_code": [1, 1, 2, 1, 2]},
+)
+
+
+def test_numbers_by_hand() -> None:
+    scores = np.zeros((5, 7))
+    scores[0, [4, 6]] = 2, 1  # order 4, 6, 3, 5
+    scores[2, 5] = 1  # order 5, 3, 4, 6
+    week = bought([(0, 0), (0, 3), (0, 6), (1, 1), (2, 3)])
+    found = cold_articles(Scores(scores), SHOP.snapshot(), week, k=2)
+    assert (found.customers, found.articles, found.k) == (2, 4, 2)
+    # Customer 0 is shown 4, 6 and has bought 3, 6; customer 2 is shown 5, 3 and has bought 3.
+    assert found.methods["two_tower"] == ColdScores(recall=(1 / 2 + 1) / 2, map=(1 / 4 + 1 / 2) / 2)
+    # Segment 1 buys type 1, then type 2, and an unknown type is nothing: 5, 3. Segment 2: 3, 6.
+    assert found.methods["product_type"] == ColdScores(recall=(1 / 2 + 1) / 2, map=(1 / 4 + 1) / 2)
+
+
+def test_equal_scores_go_to_the_lower_index() -> None:
+    for article, recall in ((3, 1), (4, 1), (5, 0)):
+        week = bought([(3, article)])
+        found = cold_articles(Scores(np.ones((5, 7))), SHOP.snapshot(), week, k=2)
+        assert found.methods["two_tower"].recall == recall
+
+
+def test_fewer_articles_than_places() -> None:
+    found = cold_articles(Scores(np.ones((5, 7))), SHOP.snapshot(), bought([(3, 6)]), k=12)
+    assert found.methods["two_tower"] == ColdScores(recall=1, map=1 / 4)
+
+
+@pytest.mark.parametrize("week", [[], [(0, 0), (1, 2)]])
+def test_nobody_who_bought_one(week: list[tuple[int, int]]) -> None:
+    found = cold_articles(Scores(np.ones((5, 7))), SHOP.snapshot(), bought(week), k=5)
+    assert found == ColdArticles(customers=0, articles=4, k=5, methods={})
+
+
+def test_no_article_without_a_sale() -> None:
+    sold = replace(SHOP, articles=3, article_codes={"product_type_code": [1, 1, 2]})
+    found = cold_articles(Scores(np.ones((5, 3))), sold.snapshot(), bought([(0, 0)]), k=5)
+    assert found == ColdArticles(customers=0, articles=0, k=5, methods={})
+
+
+def with_unsold(seed: int) -> tuple[World, Snapshot, Purchased]:
+    """A random shop in which a third of the articles have no sale before the cut-off, and what
+    was bought after it."""
+    world = random_world(seed)
+    unsold = np.arange(world.articles) % 3 == 1
+    purchases = [p for p in world.purchases if p[0] >= day(0) or not unsold[p[2]]]
+    codes = {**world.article_codes, "product_type_code": [a % 4 for a in range(world.articles)]}
+    world = replace(world, purchases=purchases, article_codes=codes)
+    return world, world.snapshot(), bought([p[1:] for p in purchases if p[0] >= day(0)])
+
+
+def slowly(scorer: TwoTowerScorer, snapshot: Snapshot, week: Purchased, k: int) -> dict:
+    """Both methods, a customer and an article at a time."""
+    cold = np.flatnonzero(snapshot.articles["purchases_total"] == 0)
+    types, shares = snapshot.articles["product_type_code"], SegmentShares(snapshot)
+    row, column = (x.ravel() for x in np.indices((snapshot.n_customers, len(cold))))
+    everybody = np.arange(snapshot.n_customers, dtype=np.int32)
+    dense = dict(
+        zip(
+            zip(row, cold[column], strict=True),
+            scorer.score(everybody, row, cold[column])[0],
+            strict=True,
+        )
+    )
+    sums: dict[str, list[tuple[float, float]]] = {"two_tower": [], "product_type": []}
+    for c, start, end in zip(week.customers, week.offsets, week.offsets[1:], strict=False):
+        wanted = set(week.articles[start:end]) & set(cold)
+        if not wanted:
+            continue
+        segment = shares.of_customer[c]
+
+        def vectors(article, customer=c):
+            return dense[customer, article]
+
+        def kind(article, segment=segment):
+            same = np.flatnonzero(types == types[article])
+            share = shares.mean(np.full(len(same), segment), same).sum()
+            return np.float32(share) if types[article] else 0
+
+        for method, value in (("two_tower", vectors), ("product_type", kind)):
+            shown = sorted(cold, key=lambda a, value=value: (-value(a), a))[:k]
+            hit = np.array([a in wanted for a in shown])
+            precisions = np.cumsum(hit) / np.arange(1, len(hit) + 1)
+            average = (precisions * hit).sum() / min(k, len(wanted))
+            sums[method].append((hit.sum() / len(wanted), average))
+    return {method: np.mean(values, axis=0) for method, values in sums.items()}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("k", "pairs"), [(1, 1), (3, 30), (12, 1 << 20), (20, 40)])
+def test_as_by_the_slow_way_whatever_the_block(
+    seed: int, k: int, pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, snapshot, week = with_unsold(seed)
+    scorer = recommender_for(world).prepare(snapshot)
+    monkeypatch.setattr(cold_start, "PAIRS", pairs)
+    found = cold_articles(scorer, snapshot, week, k)
+    assert found.customers > 0
+    for method, (recall, average) in slowly(scorer, snapshot, week, k).items():
+        assert found.methods[method].recall == pytest.approx(recall)
+        assert found.methods[method].map == pytest.approx(average)
+
+
+def test_memory_is_bounded_with_many_articles() -> None:
+    n_articles, n = 100_000, 200
+    world = World(
+        [(day(1), 0, 0)],
+        n_articles,
+        n,
+        article_codes={"product_type_code": (np.arange(n_articles) % 50).tolist()},
+        customer_codes={"segment_code": (np.arange(n) % 9).tolist()},
+    )
+    snapshot, week = world.snapshot(), bought([(c, 99_000 + c) for c in range(n)])
+    everyone_the_same = Scores(np.broadcast_to(np.arange(n_articles), (n, n_articles)))
+    tracemalloc.start()
+    try:
+        found = cold_articles(everyone_the_same, snapshot, week)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (found.customers, found.articles) == (n, n_articles - 1)
+    assert everyone_the_same.largest <= cold_start.PAIRS
+    # The scores of all pairs would be 80 MB, with what is computed from them 300 MB.
+    assert peak < 120e6
