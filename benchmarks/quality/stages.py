@@ -6,7 +6,7 @@ Reads the features and the models that the platform's builds have left in its ho
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -125,7 +125,7 @@ def _tables(warehouse: Path, week: date) -> Iterator[Read]:
         def read(name: str, columns: str = "*", order: str = "", where: str = "") -> pa.Table:
             return (
                 connection.execute(
-                    f"SELECT {columns} FROM {name} WHERE week = ? {where} {order}",  # noqa: S608
+                    f"SELECT {columns} FROM {name} WHERE week = ? {where} {order}",
                     [week],
                 )
                 .to_arrow_table()

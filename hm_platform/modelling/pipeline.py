@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,6 @@ from hm_platform.modelling.selection import baselines, choose_recommender, recom
 
 if TYPE_CHECKING:
     from hm_platform.modelling.ranker.lists import LabelledWeek
-    from hm_platform.modelling.ranker.training import TrainedRanker
     from hm_platform.modelling.training import TrainedModel
     from hm_platform.modelling.two_tower import TwoTowerRecommender
 
@@ -98,17 +97,14 @@ def train_week(
     """
     progress(f"training on {data.train.num_rows:,} purchases")
     with tempfile.TemporaryDirectory(prefix="hm-training-") as scratch:
-        retrieval = train_retrieval(data, params, Path(scratch), seed, progress)
-        ranker, no_ranker = _train_ranker(
-            data, retrieval.recommender, ranking, Path(scratch), seed, progress
-        )
-    models: list[Recommender] = [retrieval.recommender]
-    if ranker:
-        models.insert(0, ranker.recommender)
+        trained = _train_stages(data, params, ranking, seed, Path(scratch), progress)
+    models: list[Recommender] = [trained.retrieval.recommender]
+    if trained.ranker:
+        models.insert(0, trained.ranker.recommender)
     scores = validation_scores((*models, *baselines()), data.snapshot, data.validation)
     return save_model(
         folder,
-        Training(retrieval, ranker, no_ranker),
+        trained,
         data.encoders,
         week=data.snapshot.week,
         code_version=__version__,
@@ -119,6 +115,33 @@ def train_week(
         validation=scores,
         chosen=choose_recommender(scores, [model.name for model in models]),
     )
+
+
+def _train_stages(
+    data: WeekData,
+    params: TrainingParams,
+    ranking: RankingParams,
+    seed: int,
+    scratch: Path,
+    progress: Progress,
+) -> Training:
+    """Both stages, or the first alone, trained on all there is, where a ranker cannot be."""
+    from hm_platform.modelling.ranker.training import TooLittleToRankError, train_ranker
+
+    retrieval = train_retrieval(data, params, scratch, seed, progress)
+    if not data.learnable_past:
+        reason = "the training split is too short to learn a ranking from past weeks"
+        return Training(retrieval, None, reason)
+    *past, validation = labelled_weeks(data)
+    try:
+        return Training(
+            retrieval,
+            train_ranker(retrieval.recommender, past, validation, ranking, scratch, seed, progress),
+        )
+    except TooLittleToRankError as error:
+        progress(f"no ranker: {error}; the retrieval model is trained on these weeks too")
+        retrieval = train_retrieval(replace(data, past=()), params, scratch, seed, progress)
+        return Training(retrieval, None, str(error))
 
 
 def train_retrieval(
@@ -157,27 +180,6 @@ def labelled_weeks(data: WeekData) -> Sequence[LabelledWeek]:
 
     past = [LabelledWeek(snapshot, data.labels(snapshot)) for snapshot in data.learnable_past]
     return [*past, LabelledWeek(data.snapshot, bought_in(data.validation))]
-
-
-def _train_ranker(
-    data: WeekData,
-    two_tower: TwoTowerRecommender,
-    params: RankingParams,
-    scratch: Path,
-    seed: int,
-    progress: Progress,
-) -> tuple[TrainedRanker | None, str]:
-    """The ranker, or None and why there is none."""
-    from hm_platform.modelling.ranker.training import TooLittleToRankError, train_ranker
-
-    if not data.learnable_past:
-        return None, "the training split is too short to learn a ranking from past weeks"
-    *past, validation = labelled_weeks(data)
-    try:
-        return train_ranker(two_tower, past, validation, params, scratch, seed, progress), ""
-    except TooLittleToRankError as error:
-        progress(f"no ranker: {error}")
-        return None, str(error)
 
 
 def validation_scores(

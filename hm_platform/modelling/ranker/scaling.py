@@ -1,24 +1,28 @@
 """Features of any distribution as numbers that a network can read, without tuning.
 
-Each feature is replaced by its quantile among the training pairs, spread over [-SPREAD, SPREAD]:
-counts, days and ratios become comparable, outliers harmless, and data of another shop needs no
-other constants (cf. scikit-learn's QuantileTransformer). What does not apply (NaN) is 0, the
-middle, so that a layer's weights for the feature have no part in the score.
+Each feature is replaced by its normal score: where its quantile among the training pairs lies in a
+normal distribution (cf. scikit-learn's QuantileTransformer). Counts, days and ratios become
+comparable, outliers harmless, and data of another shop needs no other constants. The few pairs at
+the ends, among whom the best places are decided, stay apart as they would not in even quantiles.
+What does not apply (NaN) is 0, the middle, so that a layer's weights for the feature have no part
+in the score.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 Floats = NDArray[np.float32]
 LEVELS = 64
-SPREAD = 1.7
-"""The standard deviation of a uniform distribution over [-1.7, 1.7] is about 1."""
+SPREAD = 3.5
+SCORES = np.linspace(-SPREAD, SPREAD, LEVELS)
+"""The normal scores of the levels."""
 
 
 def fit_levels(sample: Floats) -> Floats:
-    """The levels of each feature: its quantiles; shape (features, LEVELS), not decreasing.
+    """The values with the normal scores SCORES; shape (features, LEVELS), not decreasing.
 
     sample : shape (pairs, features), NaN where a feature does not apply. A feature that never
         applies gets levels of 0.
@@ -28,12 +32,12 @@ def fit_levels(sample: Floats) -> Floats:
         values = sample[:, column]
         known = values[np.isfinite(values)]
         if len(known):
-            levels[column] = np.quantile(known, np.linspace(0, 1, LEVELS))
+            levels[column] = np.quantile(known, ndtr(SCORES))
     return levels
 
 
 def scale(features: Floats, levels: Floats) -> Floats:
-    """The features as quantiles in [-SPREAD, SPREAD]; shape as ``features``.
+    """The features as normal scores in [-SPREAD, SPREAD]; shape as ``features``.
 
     A value that fills several levels (many pairs have it) is in their middle. A feature with one
     level alone is 0.
@@ -43,7 +47,7 @@ def scale(features: Floats, levels: Floats) -> Floats:
         distinct, first, counts = np.unique(level, return_index=True, return_counts=True)
         if len(distinct) < 2:
             continue
-        place = (first + (counts - 1) / 2) * (2 * SPREAD / (LEVELS - 1)) - SPREAD
+        place = (SCORES[first] + SCORES[first + counts - 1]) / 2
         values = features[:, column]
         found = np.interp(values, distinct, place)
         scaled[:, column] = np.where(np.isfinite(values), found, 0.0)

@@ -89,10 +89,11 @@ def train_ranker(
     for week in weeks:
         lists, recall = make_lists(week, two_tower, params.without_sources, most, rng)
         parts.append(_columns(lists.learnable(), columns))
-    if sum(map(len, parts)) < params.fewest_lists:
+    found = sum(map(len, parts))
+    if found < params.fewest_lists:
         raise TooLittleToRankError(
-            f"{sum(map(len, parts))} customers bought any of their candidates in {len(parts)} past "
-            f"weeks; the ranker needs {params.fewest_lists} to learn from"
+            f"{found} lists of past weeks hold something that was bought, and a ranker needs "
+            f"{params.fewest_lists} to learn from"
         )
     lists = concatenate(parts)
     del parts
