@@ -28,11 +28,16 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 
 
 def _purpose(manifest: Mapping[str, Any]) -> str:
+    why = (
+        "the best of all contenders on the validation week"
+        if manifest["validation"]
+        else "without a validation week to compare by"
+    )
     return (
         "## Purpose\n\n"
         "Twelve articles to show to each customer in the week after the built one. Not made for "
         "prices, stock, or decisions about people.\n\n"
-        f"Published: **{manifest['chosen']}**, the best of all contenders on the validation week. "
+        f"Published: **{manifest['chosen']}**, {why}. "
         f"Code {manifest['code_version']}, seed {manifest['seed']}."
     )
 
