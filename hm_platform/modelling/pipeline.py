@@ -93,10 +93,11 @@ def train_week(
     from hm_platform.modelling.training import TrainingInputs
     from hm_platform.modelling.training import train as train_retrieval
 
-    past = data.past
-    if past and not data.between(date.min, past[0].cutoff).num_rows:
-        progress("no ranker: nothing was bought before the weeks that it would learn from")
-        past = ()
+    past, no_ranker = data.past, ""
+    if not past:
+        no_ranker = "the training split is too short to learn a ranking from past weeks"
+    elif not data.between(date.min, past[0].cutoff).num_rows:
+        past, no_ranker = (), "nothing was bought before the weeks that it would learn from"
     if past:
         first = past[0]
         inputs = TrainingInputs(
@@ -110,9 +111,13 @@ def train_week(
     progress(f"training on {data.train.num_rows:,} purchases")
     with tempfile.TemporaryDirectory(prefix="hm-training-") as scratch:
         trained = train_retrieval(inputs, params, Path(scratch), seed, progress)
-        ranker, no_ranker = _train_ranker(
-            data, past, trained.recommender, ranking, Path(scratch), seed, progress
-        )
+        ranker = None
+        if past:
+            ranker, no_ranker = _train_ranker(
+                data, past, trained.recommender, ranking, Path(scratch), seed, progress
+            )
+        if no_ranker:
+            progress(f"no ranker: {no_ranker}")
     models: list[Recommender] = [trained.recommender]
     if ranker:
         models.insert(0, ranker.recommender)
@@ -145,8 +150,6 @@ def _train_ranker(
     from hm_platform.modelling.ranker.lists import LabelledWeek
     from hm_platform.modelling.ranker.training import TooLittleToRankError, train_ranker
 
-    if not past:
-        return None, "the training split is too short to learn a ranking from past weeks"
     try:
         return train_ranker(
             two_tower,
@@ -158,7 +161,6 @@ def _train_ranker(
             progress,
         ), ""
     except TooLittleToRankError as error:
-        progress(f"no ranker: {error}")
         return None, str(error)
 
 
