@@ -32,6 +32,7 @@ from hm_platform.modelling.selection import baselines, choose_recommender, recom
 
 if TYPE_CHECKING:
     from hm_platform.modelling.ranker.training import TrainedRanker
+    from hm_platform.modelling.training import TrainedModel
     from hm_platform.modelling.two_tower import TwoTowerRecommender
 
 Progress = Callable[[str], None]
@@ -61,6 +62,14 @@ class WeekData:
             pc.and_(pc.greater_equal(day, pa.scalar(start)), pc.less(day, pa.scalar(end)))
         )
 
+    def too_short(self) -> str:
+        """Why no ranking can be learnt from the past weeks; empty where one can be tried."""
+        if not self.past:
+            return "the training split is too short to learn a ranking from past weeks"
+        if not self.between(date.min, self.past[0].cutoff).num_rows:
+            return "nothing was bought before the weeks that it would learn from"
+        return ""
+
     def labels(self, snapshot: Snapshot) -> Purchased:
         """What was bought in the week that begins with a past snapshot's cut-off."""
         return bought_in(self.between(snapshot.cutoff, snapshot.cutoff + WEEK))
@@ -83,8 +92,8 @@ def train_week(
 
     The retrieval model learns from what lies before the oldest past snapshot, and stops by the
     week after it: so it recommends in the past weeks, as later, to customers whose next purchases
-    it has not seen, and the ranker learns how far it can be trusted. Without past snapshots it
-    learns from the whole split and stops by the validation week.
+    it has not seen, and the ranker learns how far it can be trusted. Where there is no ranker, for
+    whatever reason, it learns from the whole split and stops by the validation week.
 
     folder : where the model goes
 
@@ -93,31 +102,23 @@ def train_week(
     from hm_platform.modelling.training import TrainingInputs
     from hm_platform.modelling.training import train as train_retrieval
 
-    past, no_ranker = data.past, ""
-    if not past:
-        no_ranker = "the training split is too short to learn a ranking from past weeks"
-    elif not data.between(date.min, past[0].cutoff).num_rows:
-        past, no_ranker = (), "nothing was bought before the weeks that it would learn from"
-    if past:
-        first = past[0]
-        inputs = TrainingInputs(
-            first,
-            data.between(date.min, first.cutoff),
-            data.between(first.cutoff, first.cutoff + WEEK),
-            data.encoders,
-        )
-    else:
-        inputs = TrainingInputs(data.snapshot, data.train, data.validation, data.encoders)
+    def retrieval(snapshot: Snapshot, known: pa.Table, validation: pa.Table) -> TrainedModel:
+        inputs = TrainingInputs(snapshot, known, validation, data.encoders)
+        return train_retrieval(inputs, params, Path(scratch), seed, progress)
+
     progress(f"training on {data.train.num_rows:,} purchases")
     with tempfile.TemporaryDirectory(prefix="hm-training-") as scratch:
-        trained = train_retrieval(inputs, params, Path(scratch), seed, progress)
-        ranker = None
-        if past:
+        ranker, no_ranker = None, data.too_short()
+        if not no_ranker:
+            first = data.past[0]
+            earlier = data.between(date.min, first.cutoff)
+            trained = retrieval(first, earlier, data.between(first.cutoff, first.cutoff + WEEK))
             ranker, no_ranker = _train_ranker(
-                data, past, trained.recommender, ranking, Path(scratch), seed, progress
+                data, trained.recommender, ranking, Path(scratch), seed, progress
             )
         if no_ranker:
             progress(f"no ranker: {no_ranker}")
+            trained = retrieval(data.snapshot, data.train, data.validation)
     models: list[Recommender] = [trained.recommender]
     if ranker:
         models.insert(0, ranker.recommender)
@@ -139,7 +140,6 @@ def train_week(
 
 def _train_ranker(
     data: WeekData,
-    past: Sequence[Snapshot],
     two_tower: TwoTowerRecommender,
     params: RankingParams,
     scratch: Path,
@@ -153,7 +153,7 @@ def _train_ranker(
     try:
         return train_ranker(
             two_tower,
-            [LabelledWeek(snapshot, data.labels(snapshot)) for snapshot in past],
+            [LabelledWeek(snapshot, data.labels(snapshot)) for snapshot in data.past],
             LabelledWeek(data.snapshot, bought_in(data.validation)),
             params,
             scratch,
