@@ -101,11 +101,14 @@ def window_days(split_days: int) -> int:
 
 
 def make_examples(purchases: Purchases, weeks: int | None) -> Examples:
-    """Examples of the last ``weeks`` weeks (None: of all) before the cut-off."""
+    """Examples of the last ``weeks`` weeks (None: of all) before the cut-off.
+
+    Weeks are counted from the last one with a purchase, so that there are always some.
+    """
     end = purchases.end
     length = window_days(end)
     window = (end - 1 - purchases.day) // length
-    used = window < (weeks * 7 // length if weeks else window.max() + 1)
+    used = window - window.min() < (weeks * 7 // length if weeks else window.max() + 1)
     n_articles, n_customers = len(purchases.known_articles), len(purchases.known_customers)
     example = window[used] * n_customers + purchases.customers[used]
     pairs = np.unique(example * n_articles + purchases.articles[used])

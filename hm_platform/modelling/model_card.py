@@ -28,12 +28,16 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 
 
 def _purpose(manifest: Mapping[str, Any]) -> str:
+    why = (
+        "no other contender was better on the validation week by more than the noise"
+        if manifest["validation"]
+        else "there was no validation week to compare by"
+    )
     return (
         "## Purpose\n\n"
         "Twelve articles to show to each customer in the week after the built one. Not made for "
         "prices, stock, or decisions about people.\n\n"
-        f"Published: **{manifest['chosen']}**. No other contender was better than it on the "
-        "validation week by more than the noise. "
+        f"Published: **{manifest['chosen']}**; {why}. "
         f"Code {manifest['code_version']}, seed {manifest['seed']}."
     )
 

@@ -93,3 +93,22 @@ class RankingParams:
     epochs_without_validation: int = 4
     without_sources: tuple[str, ...] = ()
     without_groups: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (
+            "hidden",
+            "lists",
+            "fewest_lists",
+            "batch_size",
+            "epochs",
+            "patience",
+            "epochs_without_validation",
+        ):
+            if getattr(self, name) < 1:
+                raise ModellingError(f"{name} must be 1 or more, not {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise ModellingError(f"learning_rate must be above 0, not {self.learning_rate}")
+        if not self.weight_decay >= 0:
+            raise ModellingError(f"weight_decay must be 0 or more, not {self.weight_decay}")
+        if not 0 <= self.dropout < 1:
+            raise ModellingError(f"dropout must be in [0, 1), not {self.dropout}")

@@ -36,7 +36,7 @@ def test_the_order_and_the_ages_of_a_list_matter():
     there, back = np.array([3, 4, 5, 20]), np.array([20, 5, 4, 3])
     ages = np.array([90, 60, 30, 1])
     found = scorer.top_for_articles([there, back], 40)
-    assert (found.articles[0] != found.articles[1]).any()
+    assert (found.scores[0] != found.scores[1]).any()
     aged = scorer.top_for_articles([there], 40, [ages])
     assert (aged.scores[0] != found.scores[0]).any()
     # The ages say the order where they differ.

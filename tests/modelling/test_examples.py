@@ -38,6 +38,16 @@ def test_examples_may_come_from_the_last_weeks_alone():
     assert (everything.customers[everything.window < 2] == examples.customers).all()
 
 
+def test_the_last_weeks_are_those_that_had_purchases():
+    """A shop that was closed for longer than examples reach back has some all the same."""
+    world = random_world(1)
+    world.purchases = [p for p in world.purchases if p[0] < day(21)]
+    purchases = Purchases.from_table(world.train, VALIDATION)
+    end = purchases.end
+    examples = make_examples(purchases, 2)
+    assert sorted({int(examples.starts[w]) for w in examples.window}) == [end - 35, end - 28]
+
+
 def test_windows_shrink_to_fit_a_short_split():
     assert [window_days(n) for n in (1, 3, 8, 27, 28, 400)] == [1, 1, 2, 6, 7, 7]
 

@@ -23,6 +23,7 @@ class Shy:
     """Recommends one article, to anybody."""
 
     name = "shy"
+    needs_history = True
 
     def prepare(self, snapshot):
         return self
@@ -51,6 +52,15 @@ def test_customers_without_history_get_their_segments_best_sellers():
     assert sources[0] == {"segment_popularity"}
     assert sources[1] == {"popularity"}
     assert found.articles[2, 0] == 7
+
+
+def test_a_recommender_that_needs_no_history_is_asked_for_customers_without_one():
+    bold = Shy()
+    bold.needs_history = False
+    found = WithFallback(bold).prepare(WORLD.snapshot()).top(np.array([4, 5], np.int32), 12)
+    assert found.articles[:, 0].tolist() == [7, 7]
+    for row in found.articles:
+        assert len(set(row.tolist()) - {-1}) == 12
 
 
 def test_three_articles_make_a_list_of_three():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
@@ -10,19 +12,24 @@ import pytest
 
 from hm_platform.features.encoders import SCALERS, VOCABULARIES, Encoders, Scaler
 from hm_platform.modelling.errors import ModellingError
+from hm_platform.modelling.metrics import K
 from hm_platform.modelling.model_store import (
-    FILES,
-    load_model,
+    RANKER_CURVES,
+    Training,
+    load_models,
     read_curves,
     read_encoders,
     read_manifest,
     save_model,
 )
 from hm_platform.modelling.parameters import TrainingParams
-from hm_platform.modelling.training import TrainedModel, TrainingInputs, train
-from tests.modelling.worlds import random_world
+from hm_platform.modelling.ranker.training import train_ranker
+from hm_platform.modelling.training import TrainingInputs, train
+from tests.modelling.networks import everybody
+from tests.modelling.ranker.shops import QUICK, labelled
+from tests.modelling.worlds import described_world
 
-WORLD = random_world(1)
+WORLD = described_world(1)
 ENCODERS = Encoders(
     dict.fromkeys(VOCABULARIES, ("a", "ö")), dict.fromkeys(SCALERS, Scaler(1.5, 2.0))
 )
@@ -30,47 +37,131 @@ FACTS = {
     "week": date(2020, 3, 4),
     "code_version": "1.2.3",
     "data": {"train": "abc"},
-    "validation": {"two_tower": {"map": 0.25}, "popularity": {"map": 0.5}},
+    "validation": {
+        name: dict.fromkeys(("recall", "ndcg", "hit_rate", "coverage"), 0.5)
+        | {"map": value, "customers": 12.0}
+        for name, value in (("ranker", 0.75), ("two_tower", 0.25), ("popularity", 0.5))
+    },
     "chosen": "popularity",
 }
+FILES = (
+    "articles.parquet",
+    "curves.csv",
+    "customers.parquet",
+    "encoders.json",
+    "model_card.md",
+    "weights.safetensors",
+)
+RANKER_FILES = ("ranker.safetensors", "ranker_curves.csv")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> TrainedModel:
+def training(tmp_path_factory) -> Training:
     params = TrainingParams(
         dimension=8, hidden=16, history_length=20, batch_size=16, negatives=8, epochs=2
     )
     inputs = TrainingInputs(WORLD.snapshot(), WORLD.train, WORLD.validation)
-    return train(inputs, params, tmp_path_factory.mktemp("training"), seed=7)
+    folder = tmp_path_factory.mktemp("training")
+    retrieval = train(inputs, params, folder, seed=7)
+    ranker = train_ranker(
+        retrieval.recommender,
+        [labelled(WORLD, snapshot) for snapshot in WORLD.past(1)],
+        labelled(WORLD, WORLD.snapshot()),
+        replace(QUICK, without_sources=("popularity",), without_groups=("price",)),
+        folder,
+        seed=7,
+    )
+    return Training(retrieval, ranker)
 
 
 @pytest.fixture
-def folder(model, tmp_path) -> Path:
-    save_model(tmp_path / "model", model, ENCODERS, **FACTS)
+def folder(training, tmp_path) -> Path:
+    save_model(tmp_path / "model", training, ENCODERS, **FACTS)
     return tmp_path / "model"
+
+
+@pytest.fixture
+def without_ranker(training, tmp_path) -> Path:
+    alone = Training(training.retrieval, None, "there were 3 lists")
+    save_model(tmp_path / "alone", alone, ENCODERS, **FACTS)
+    return tmp_path / "alone"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_loaded_model_recommends_the_same(model, folder):
-    loaded = load_model(folder)
-    customers = np.arange(30, dtype=np.int32)
-    expected = model.recommender.prepare(WORLD.snapshot()).top(customers, 12)
-    found = loaded.prepare(WORLD.snapshot()).top(customers, 12)
-    for name in ("articles", "scores", "sources"):
-        assert (getattr(found, name) == getattr(expected, name)).all()
+def test_loaded_models_recommend_the_same_byte_for_byte(training, folder):
+    ranker, retrieval = load_models(folder)
+    assert (ranker.name, retrieval.name) == ("ranker", "two_tower")
+    originals = (training.ranker.recommender, training.retrieval.recommender)
+    for loaded, original in zip((ranker, retrieval), originals, strict=True):
+        expected = original.prepare(WORLD.snapshot()).top(everybody(WORLD), K)
+        found = loaded.prepare(WORLD.snapshot()).top(everybody(WORLD), K)
+        for name in ("articles", "scores", "sources"):
+            assert getattr(found, name).tobytes() == getattr(expected, name).tobytes()
 
 
-def test_everything_said_of_it_is_kept(model, folder):
+def test_what_was_left_out_stays_left_out(training, folder):
+    ranker = load_models(folder)[0]
+    assert ranker.without_sources == ("popularity",)
+    assert ranker.features == training.ranker.recommender.features
+    assert "price" not in ranker.features
+    sources = ranker.prepare(WORLD.snapshot()).generator.sources
+    assert "popularity" not in sources
+
+
+def test_without_a_ranker_there_is_the_retrieval_model_alone_and_the_reason(without_ranker):
+    assert [model.name for model in load_models(without_ranker)] == ["two_tower"]
+    assert read_manifest(without_ranker).ranker == {"reason": "there were 3 lists"}
+    assert set(contents(without_ranker)) == {*FILES, "manifest.json"}
+    assert read_curves(without_ranker, RANKER_CURVES) == []
+
+
+def test_everything_said_of_the_ranker_is_kept(training, folder):
+    about, trained = read_manifest(folder).ranker, training.ranker
+    assert about["parameters"] == json.loads(json.dumps(asdict(trained.params)))
+    assert about["parameters"]["without_groups"] == ["price"]
+    assert about["features"] == list(trained.recommender.features)
+    assert (about["lists"], about["best_epoch"]) == (trained.lists, trained.best_epoch)
+    assert about["recall"]["union"] == asdict(trained.recall["union"])
+    assert about["importance"] == trained.importance
+    assert read_curves(folder, RANKER_CURVES) == trained.curves.to_pylist()
+    assert about["epochs"] == 2
+
+
+def test_a_pair_feature_that_this_version_lacks_is_named(training, tmp_path):
+    trained = training.ranker
+    recommender = trained.recommender
+    features = ("moon_phase", *recommender.features[1:])
+    other = type(recommender)(
+        recommender.two_tower, recommender.network, features, recommender.levels
+    )
+    changed = Training(training.retrieval, replace(trained, recommender=other))
+    save_model(tmp_path / "model", changed, ENCODERS, **FACTS)
+    with pytest.raises(ModellingError, match="no pair feature moon_phase"):
+        load_models(tmp_path / "model")[0].prepare(WORLD.snapshot())
+
+
+def test_a_ranker_of_another_shape_is_refused(training, tmp_path):
+    trained = training.ranker
+    changed = Training(
+        training.retrieval, replace(trained, params=replace(trained.params, hidden=17))
+    )
+    save_model(tmp_path / "model", changed, ENCODERS, **FACTS)
+    with pytest.raises(ModellingError, match="does not fit this version"):
+        load_models(tmp_path / "model")
+
+
+def test_everything_said_of_it_is_kept(training, folder):
+    model = training.retrieval
     manifest = read_manifest(folder)
     for name in ("code_version", "data", "validation", "chosen"):
         assert getattr(manifest, name) == FACTS[name]
     assert manifest.week == "2020-03-04"
     assert manifest.seed == 7
     assert manifest.parameters["dimension"] == 8
-    assert manifest.network["article_sizes"] == {"department_code": 6, "section_code": 4}
+    assert manifest.network["customer_sizes"] == {"age_band_code": 4, "segment_code": 3}
     assert manifest.best_epoch == model.best_epoch
     assert read_encoders(folder) == ENCODERS
     curves = read_curves(folder)
@@ -78,8 +169,8 @@ def test_everything_said_of_it_is_kept(model, folder):
     assert curves == model.curves.to_pylist()
 
 
-def test_saving_twice_gives_the_same_bytes_and_version(model, folder, tmp_path):
-    again = save_model(tmp_path / "elsewhere" / "m", model, ENCODERS, **FACTS)
+def test_saving_twice_gives_the_same_bytes_and_version(training, folder, tmp_path):
+    again = save_model(tmp_path / "elsewhere" / "m", training, ENCODERS, **FACTS)
     assert contents(tmp_path / "elsewhere" / "m") == contents(folder)
     assert again == read_manifest(folder)
     assert again.version.startswith("2020-03-04-")
@@ -95,55 +186,56 @@ def test_saving_twice_gives_the_same_bytes_and_version(model, folder, tmp_path):
         ("week", date(2020, 3, 11)),
     ],
 )
-def test_another_fact_makes_another_version(model, folder, tmp_path, name, value):
-    other = save_model(tmp_path / "other", model, ENCODERS, **{**FACTS, name: value})
+def test_another_fact_makes_another_version(training, folder, tmp_path, name, value):
+    other = save_model(tmp_path / "other", training, ENCODERS, **{**FACTS, name: value})
     assert other.version != read_manifest(folder).version
 
 
-def test_saving_replaces_what_was_there_and_leaves_nothing_beside(model, folder):
+def test_saving_replaces_what_was_there_and_leaves_nothing_beside(training, folder):
     (folder / "stray.txt").write_text("x")
-    save_model(folder, model, ENCODERS, **FACTS)
-    assert set(contents(folder)) == {*FILES, "manifest.json"}
+    save_model(folder, training, ENCODERS, **FACTS)
+    assert set(contents(folder)) == {*FILES, *RANKER_FILES, "manifest.json"}
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
-def test_a_failed_save_leaves_the_model_that_was_there(model, folder):
+def test_a_failed_save_leaves_the_model_that_was_there(training, folder):
     before = contents(folder)
+    broken = {"ranker": {**FACTS["validation"]["ranker"], "map": np.nan}}
     with pytest.raises(ValueError, match="JSON"):
-        save_model(folder, model, ENCODERS, **{**FACTS, "validation": {"x": {"map": np.nan}}})
+        save_model(folder, training, ENCODERS, **{**FACTS, "validation": broken})
     assert contents(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
 def test_no_model_is_an_error(tmp_path):
     with pytest.raises(ModellingError, match="no model in"):
-        load_model(tmp_path / "nothing")
+        load_models(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, *RANKER_FILES])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(ModellingError, match=f"lacks {name}"):
-        load_model(folder)
+        load_models(folder)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, *RANKER_FILES])
 def test_a_changed_file_is_named(folder, name):
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(bytes(content))
     with pytest.raises(ModellingError, match=name):
-        load_model(folder)
+        load_models(folder)
 
 
 def test_a_file_that_does_not_belong_is_refused(folder):
     (folder / "weights.pkl").write_bytes(b"cos\nsystem\n")
     with pytest.raises(ModellingError, match=r"weights\.pkl"):
-        load_model(folder)
+        load_models(folder)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 1}', '{"format": 99}'])
 def test_a_manifest_that_is_none_is_refused(folder, content):
     (folder / "manifest.json").write_text(content)
     with pytest.raises(ModellingError, match=r"manifest\.json"):
-        load_model(folder)
+        load_models(folder)

@@ -25,8 +25,15 @@ def test_ties_go_to_the_model_and_then_to_the_first_name():
     assert choose_recommender(scores(repurchase=0.2, co_purchase=0.2, two_tower=0)) == "co_purchase"
 
 
-def test_without_a_validation_week_the_model_is_published():
-    assert choose_recommender({}) == "two_tower"
+def test_ties_of_both_models_go_to_the_first_of_them():
+    tied = scores(two_tower=0.2, repurchase=0.2, ranker=0.2)
+    assert choose_recommender(tied) == "ranker"
+    assert choose_recommender(tied, ["two_tower", "ranker"]) == "two_tower"
+
+
+def test_without_a_validation_week_the_first_model_is_published():
+    assert choose_recommender({}) == "ranker"
+    assert choose_recommender({}, ["two_tower"]) == "two_tower"
 
 
 def test_a_contender_without_a_score_is_an_error():
@@ -35,18 +42,19 @@ def test_a_contender_without_a_score_is_an_error():
 
 
 def test_contenders_are_found_by_name():
-    model, *others = baselines()
-    for recommender in others:
-        assert recommender_named(recommender.name, model).name == recommender.name
-    assert recommender_named(model.name, model) is model
+    *models, last = baselines()
+    for recommender in models:
+        assert recommender_named(recommender.name, models) is recommender
+    assert recommender_named(last.name, models).name == last.name
     with pytest.raises(ModellingError, match="no recommender 'magic'"):
-        recommender_named("magic", model)
+        recommender_named("magic", models)
 
 
 def test_baselines_metrics_and_manifests_do_without_torch():
     code = (
         "import sys\n"
-        "from hm_platform.modelling import fallback, metrics, model_store, selection, parameters\n"
+        "from hm_platform.modelling import fallback, metrics, selection, parameters\n"
+        "from hm_platform.modelling import model_card, model_store, pipeline\n"
         "heavy = {'torch', 'pytorch_lightning', 'dagster', 'hamilton', 'pandas'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

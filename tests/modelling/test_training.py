@@ -234,9 +234,16 @@ def test_as_of_an_earlier_week_it_knows_only_what_was_bought_before(tmp_path):
 
 def test_category_sizes_are_those_of_the_encoders_where_they_are_given(tmp_path):
     world = random_world(1)
-    sizes = {"department_code": 9, "section_code": 8, "segment_code": 7}
+    articles = {
+        "department_code": 9,
+        "product_code": 6,
+        "product_type_code": 5,
+        "section_code": 8,
+    }
+    customers = {"age_band_code": 4, "segment_code": 7}
+    sizes = articles | customers
     encoders = SimpleNamespace(size=sizes.__getitem__)
     inputs = TrainingInputs(world.snapshot(), world.train, world.validation, encoders)  # type: ignore[arg-type]
     shape = train(inputs, QUICK, tmp_path, 0).recommender.network.shape
-    assert dict(shape.article_sizes) == {"department_code": 9, "section_code": 8}
-    assert dict(shape.customer_sizes) == {"segment_code": 7}
+    assert dict(shape.article_sizes) == articles
+    assert dict(shape.customer_sizes) == customers

@@ -173,7 +173,7 @@ def test_vocabularies_must_fit_the_embeddings():
 def test_gradients_touch_only_the_ids_of_the_batch():
     network = network_for(random_world(1)).train()
     ids = torch.tensor([3, 3, 7])
-    codes = torch.zeros(3, 2, dtype=torch.int64)
+    codes = torch.zeros(3, len(network.shape.article_sizes), dtype=torch.int64)
     network.articles(ids, codes, torch.zeros(3, 4)).dense.sum().backward()
     gradient = network.articles.embeddings.id.weight.grad
     assert gradient is not None

@@ -11,9 +11,14 @@ import pyarrow as pa
 
 from hm_platform.features.decay import HALF_LIVES
 from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
+from tests.modelling.shop_features import article_numbers, customer_numbers
 
 WEEK = date(2020, 3, 4)
 VALIDATION = WEEK - timedelta(days=7)
+
+ARTICLE_CODES = ("department_code", "product_code", "product_type_code")
+CUSTOMER_CODES = ("age_band_code", "segment_code")
+"""Categories that every snapshot has, unknown where a world does not say."""
 
 Purchase = tuple[date, int, int]
 """Day, customer index, article index."""
@@ -36,6 +41,8 @@ class World:
     article_codes: dict[str, list[int]] = field(default_factory=dict)
     customer_codes: dict[str, list[int]] = field(default_factory=dict)
     prices: list[float] | None = None
+    discounts: list[float] | None = None
+    ages: list[float] | None = None
     copurchases: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
 
     def split(self, start: date, end: date) -> pa.Table:
@@ -60,19 +67,13 @@ class World:
     def snapshot(self, cutoff: date = VALIDATION) -> Snapshot:
         """What is known before ``cutoff``."""
         known = [p for p in self.purchases if p[0] < cutoff]
-
-        def sold(days: int) -> np.ndarray:
-            start = cutoff - timedelta(days=days)
-            rows = [article for when, _, article in known if when >= start]
-            return np.bincount(np.array(rows, dtype=int), minlength=self.articles).astype(np.int32)
-
         n, m = self.articles, self.customers
         in_training = [p for p in self.purchases if p[0] < VALIDATION]
         training_articles = 1 + max((p[2] for p in in_training), default=-1)
         training_customers = 1 + max((p[1] for p in in_training), default=-1)
         prices = np.array(self.prices or [np.nan] * n, dtype=np.float32)
-        codes = {name: np.array(c, dtype=np.int32) for name, c in self.article_codes.items()}
-        customer_codes = {"segment_code": [0] * m, **self.customer_codes}
+        codes = dict.fromkeys(ARTICLE_CODES, [0] * n) | self.article_codes
+        customer_codes = dict.fromkeys(CUSTOMER_CODES, [0] * m) | self.customer_codes
         return Snapshot(
             week=WEEK,
             split="validation",
@@ -86,19 +87,23 @@ class World:
             article_ids=pa.array([f"0{i:05d}" for i in range(n)], pa.string()),
             customer_ids=pa.array([f"c{i}" for i in range(m)], pa.string()),
             articles={
-                "purchases_total": sold(100_000),
-                "purchases_last_week": sold(7),
-                "purchases_last_4_weeks": sold(28),
+                **article_numbers(known, n, cutoff),
                 "price_scaled": np.nan_to_num(prices),
-                **codes,
+                "price_last_week_ratio": np.array(self.discounts or [1] * n, dtype=np.float32),
+                **{name: np.array(c, dtype=np.int32) for name, c in codes.items()},
             },
             customers={
-                "age_scaled": np.zeros(m, dtype=np.float32),
+                **customer_numbers(known, m, cutoff),
+                "age_scaled": np.array(self.ages or [0] * m, dtype=np.float32),
                 **{name: np.array(c, dtype=np.int32) for name, c in customer_codes.items()},
             },
             histories=histories(known, m, cutoff),
             copurchases=self._neighbours(),
         )
+
+    def past(self, weeks: int) -> list[Snapshot]:
+        """What was known before each of the last weeks of training, oldest first."""
+        return [self.snapshot(day(7 * before)) for before in range(weeks, 0, -1)]
 
     def _neighbours(self) -> Neighbours:
         lists = [self.copurchases.get(a, []) for a in range(self.articles)]
@@ -178,3 +183,16 @@ def random_world(
         prices=rng.normal(size=articles).tolist(),
         copurchases={a: [((a + 1) % articles, 0.5)] for a in range(articles)},
     )
+
+
+def described_world(seed: int, customers: int = 30, articles: int = 40, **options) -> World:
+    """A random world in which every feature says something, and some categories are unknown."""
+    world = random_world(seed, customers, articles, **options)
+    rng = np.random.default_rng(seed)
+    number = np.arange(customers)
+    world.article_codes["product_type_code"] = (np.arange(articles) % 4).tolist()
+    world.article_codes["product_code"] = (np.arange(articles) // 3).tolist()
+    world.customer_codes["age_band_code"] = (number % 4).tolist()
+    world.ages = np.where(number % 4, rng.normal(size=customers), 0).tolist()
+    world.discounts = rng.uniform(0.5, 1.5, articles).tolist()
+    return world

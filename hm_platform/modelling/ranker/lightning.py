@@ -72,8 +72,9 @@ class RankingModule(pl.LightningModule):
             lr=self.params.learning_rate,
             weight_decay=self.params.weight_decay,
         )
+        # The rise needs a whole step: a tenth of ten, less the first, would be none.
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, self.params.learning_rate, total_steps=self.steps, pct_start=0.1
+            optimiser, self.params.learning_rate, total_steps=max(self.steps, 11), pct_start=0.1
         )
         return [optimiser], [{"scheduler": schedule, "interval": "step"}]
 

@@ -101,7 +101,8 @@ def make_lists(
     pair_features = PairFeatures(week.snapshot, retrieval)
     recall = RecallCounter(generator.sources)
     parts = []
-    for start in range(0, len(chosen), BLOCK):
+    # At least one block, so that a week in which nobody bought has features too, of no pairs.
+    for start in range(0, max(len(chosen), 1), BLOCK):
         rows = chosen[start : start + BLOCK]
         customers = week.bought.customers[rows]
         found = generator.candidates(customers)

@@ -76,12 +76,11 @@ def train_ranker(
     weeks : past weeks, each with its snapshot, oldest first
 
     Raises TooLittleToRankError when fewer than ``params.fewest_lists`` customers bought any of
-    their candidates in these weeks.
+    their candidates in these weeks, ModellingError when a group of features does not exist or none
+    is left.
     """
     rng = np.random.default_rng(seed)
-    names = tuple(
-        name for name, group in feature_groups().items() if group not in params.without_groups
-    )
+    names = _features(params.without_groups)
     columns = np.array([list(feature_groups()).index(name) for name in names])
     most = max(1, params.lists // max(len(weeks), 1))
     parts = []
@@ -160,6 +159,20 @@ def group_importance(
         shuffled[:, columns] = lists.features[order][:, columns]
         losses[group] = whole - mean_average_precision(lists, score_pairs(network, shuffled))
     return losses
+
+
+def _features(without_groups: Sequence[str]) -> tuple[str, ...]:
+    """The pair features that are not in these groups."""
+    groups = feature_groups()
+    if unknown := sorted(set(without_groups) - set(groups.values())):
+        raise ModellingError(
+            f"there is no group of features {', '.join(unknown)}: know "
+            f"{', '.join(sorted(set(groups.values())))}"
+        )
+    names = tuple(name for name, group in groups.items() if group not in without_groups)
+    if not names:
+        raise ModellingError("no group of features is left")
+    return names
 
 
 def _columns(lists: RankingLists, columns: NDArray[np.int64]) -> RankingLists:
