@@ -66,10 +66,13 @@ class WeekData:
         )
 
     @cached_property
-    def learnable_past(self) -> Sequence[Snapshot]:
-        """The past snapshots; none where nothing was bought before the oldest of them."""
-        known = self.past and self.between(date.min, self.past[0].cutoff).num_rows
-        return self.past if known else ()
+    def too_short(self) -> str:
+        """Why no ranking can be learnt from the past weeks; empty where one can be tried."""
+        if not self.past:
+            return "the training split is too short to learn a ranking from past weeks"
+        if not self.between(date.min, self.past[0].cutoff).num_rows:
+            return "nothing was bought before the weeks that it would learn from"
+        return ""
 
     def labels(self, snapshot: Snapshot) -> Purchased:
         """What was bought in the week that begins with a past snapshot's cut-off."""
@@ -128,20 +131,20 @@ def _train_stages(
     """Both stages, or the first alone, trained on all there is, where a ranker cannot be."""
     from hm_platform.modelling.ranker.training import TooLittleToRankError, train_ranker
 
-    retrieval = train_retrieval(data, params, scratch, seed, progress)
-    if not data.learnable_past:
-        reason = "the training split is too short to learn a ranking from past weeks"
-        return Training(retrieval, None, reason)
-    *past, validation = labelled_weeks(data)
-    try:
-        return Training(
-            retrieval,
-            train_ranker(retrieval.recommender, past, validation, ranking, scratch, seed, progress),
-        )
-    except TooLittleToRankError as error:
-        progress(f"no ranker: {error}; the retrieval model is trained on these weeks too")
-        retrieval = train_retrieval(replace(data, past=()), params, scratch, seed, progress)
-        return Training(retrieval, None, str(error))
+    no_ranker = data.too_short
+    if not no_ranker:
+        retrieval = train_retrieval(data, params, scratch, seed, progress)
+        *past, validation = labelled_weeks(data)
+        try:
+            ranker = train_ranker(
+                retrieval.recommender, past, validation, ranking, scratch, seed, progress
+            )
+            return Training(retrieval, ranker)
+        except TooLittleToRankError as error:
+            no_ranker = str(error)
+    progress(f"no ranker: {no_ranker}")
+    alone = train_retrieval(replace(data, past=()), params, scratch, seed, progress)
+    return Training(alone, None, no_ranker)
 
 
 def train_retrieval(
@@ -155,16 +158,16 @@ def train_retrieval(
 
     It learns from what lies before the oldest past snapshot, and stops by the week after it: so it
     recommends in the past weeks, as later, to customers whose next purchases it has not seen, and
-    the ranker learns how far it can be trusted. Without past snapshots it learns from the whole
-    split and stops by the validation week.
+    the ranker learns how far it can be trusted. Without past weeks to learn from it learns from the
+    whole split and stops by the validation week.
 
     Raises ModellingError when there is nothing to train on.
     """
     from hm_platform.modelling.training import TrainingInputs, train
 
     inputs = TrainingInputs(data.snapshot, data.train, data.validation, data.encoders)
-    if data.learnable_past:
-        first = data.learnable_past[0]
+    if not data.too_short:
+        first = data.past[0]
         inputs = TrainingInputs(
             first,
             data.between(date.min, first.cutoff),
@@ -178,7 +181,7 @@ def labelled_weeks(data: WeekData) -> Sequence[LabelledWeek]:
     """The past weeks that a ranker learns from, oldest first, and last the validation week."""
     from hm_platform.modelling.ranker.lists import LabelledWeek
 
-    past = [LabelledWeek(snapshot, data.labels(snapshot)) for snapshot in data.learnable_past]
+    past = [LabelledWeek(snapshot, data.labels(snapshot)) for snapshot in data.past]
     return [*past, LabelledWeek(data.snapshot, bought_in(data.validation))]
 
 
