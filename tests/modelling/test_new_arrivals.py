@@ -68,7 +68,10 @@ def test_what_is_older_or_does_not_sell_is_not_new():
 
 
 def test_the_best_sellers_among_many_are_looked_at():
-    assert lists(shop(), most=2).articles[0].tolist() == [2, 3, -1, -1]
+    world = shop()
+    world.purchases += [(day(3), 2, 4)] * 4
+    assert lists(world, most=1).articles[0].tolist() == [4, -1, -1, -1]
+    assert lists(world, most=2).articles[0].tolist() == [2, 4, -1, -1]
     assert lists(shop(), k=1).articles[0].tolist() == [2]
 
 
