@@ -33,8 +33,9 @@ ui: $(VENV)/installed ## Open Dagster's UI on http://127.0.0.1:3000
 bench: $(VENV)/installed-test ## Run the benchmarks; prints a table and writes JSON
 	$(BIN)/python -m benchmarks
 
-bench-quality: $(VENV)/installed-bench-quality ## Score peers and hm_platform on eight weeks, about 1.5 hours; writes docs/quality.md
+bench-quality: $(VENV)/installed-bench-quality ## Score peers and hm_platform on eight weeks, about 2 hours; writes docs/quality.md
 	@$(BIN)/python -m benchmarks.quality
+	@$(BIN)/python -m benchmarks.quality.ablation
 
 clean: ## Remove the virtual environment and caches; data/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -33,7 +33,7 @@ from hm_platform.errors import PlatformError
 ROOT = Path(__file__).parents[2]
 SCRATCH = ROOT / "data" / "bench-quality"
 JSON = ROOT / "benchmarks" / "results" / "quality.json"
-NAMES = (*PEERS, ours.NAME)
+NAMES = (*PEERS, ours.RETRIEVAL, ours.NAME)
 
 
 class ArgumentError(PlatformError):
@@ -134,7 +134,7 @@ def tune_peers(names: Sequence[str], targets: Sequence[TargetWeek], cache: Path)
     days = ", ".join(str(target.first_day) for target in targets)
     found: dict[str, list[tuple[float, str]]] = {}
     for name in names:
-        if name == ours.NAME or len(tried := alternatives(name)) == 1:
+        if name not in PEERS or len(tried := alternatives(name)) == 1:
             continue
         for at, peer in enumerate(tried):
             scored = [
@@ -152,6 +152,8 @@ def tune_peers(names: Sequence[str], targets: Sequence[TargetWeek], cache: Path)
 def _measure(name: str, target: TargetWeek, scratch: Path, again: bool) -> Scored:
     if name == ours.NAME:
         return ours.measure(scratch / "home", target, scratch / "lists")
+    if name == ours.RETRIEVAL:
+        return ours.measure_retrieval(scratch / "home", target, scratch / "lists")
     return measure(PEERS[name], target, scratch / "lists", again)
 
 
@@ -173,10 +175,10 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def run() -> None:
-    """The command line; what its user can mend ends with one line and status 1."""
+def run_app(command: Callable[..., None]) -> None:
+    """A command line; what its user can mend ends with one line and status 1."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
+    app.command()(command)
     try:
         app()
     except (PlatformError, OSError) as error:
@@ -186,4 +188,4 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    run()
+    run_app(main)

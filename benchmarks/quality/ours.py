@@ -9,18 +9,24 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.quality.protocol import TargetWeek
 from benchmarks.quality.scoring import Scored, keep, kept
+from benchmarks.quality.stages import serving_snapshot
 from hm_platform.errors import PlatformError
 from hm_platform.modelling.metrics import K
+from hm_platform.modelling.pipeline import open_model
+from hm_platform.serving.publish import publish
 
 NAME = "hm_platform"
+RETRIEVAL = "hm_platform-two-tower"
 HM = Path(sys.executable).parent / "hm"
 
 
@@ -60,9 +66,27 @@ def measure(home: Path, target: TargetWeek, cache: Path) -> Scored:
     return keep(file, Scored(target, lists, seconds))
 
 
+def measure_retrieval(home: Path, target: TargetWeek, cache: Path) -> Scored:
+    """What would be published if there were no second stage.
+
+    The seconds are those of recommending alone, since the model is trained in the week's build.
+    """
+    week = date.fromisoformat(week_before(target.first_day))
+    hm(home, "build", "--week", str(week))
+    version, _ = published(home / "warehouse.duckdb", target)
+    file = cache / f"{target.first_day}-{RETRIEVAL}-{version}.npz"
+    if (known := kept(file, target)) is not None:
+        return known
+    started = time.monotonic()
+    model = open_model(home / "models" / "recommender" / version)
+    snapshot = serving_snapshot(home / "warehouse.duckdb", week)
+    rows = publish(model.retrieval(), snapshot, model.manifest.version, K).read_all()
+    columns = {name: rows[name].to_numpy() for name in ("customer_id", "article_id", "rank")}
+    return keep(file, Scored(target, _lists(columns, target), time.monotonic() - started))
+
+
 def published(warehouse: Path, target: TargetWeek) -> tuple[str, np.ndarray]:
     """The model's version and int32 lists for the customers who bought; -1 where there is none."""
-    catalogue = target.history.catalogue
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         rows = connection.execute(
             "SELECT customer_id, article_id, rank, model_version FROM serving.recommendations "
@@ -71,9 +95,15 @@ def published(warehouse: Path, target: TargetWeek) -> tuple[str, np.ndarray]:
         ).fetchnumpy()
     if not len(rows["rank"]):
         raise CommandError(f"nothing is published for week {week_before(target.first_day)}")
+    return str(rows["model_version"][0]), _lists(rows, target)
+
+
+def _lists(rows: Mapping[str, NDArray], target: TargetWeek) -> NDArray[np.int32]:
+    """Rows of a publication (customer_id, article_id, rank) as lists for those who bought."""
+    catalogue = target.history.catalogue
     customers = np.searchsorted(catalogue.customer_ids, rows["customer_id"].astype(str))
     articles = np.searchsorted(catalogue.article_ids, rows["article_id"].astype(str))
     everybody = np.full((target.history.n_customers, K), -1, dtype=np.int32)
     shown = rows["rank"] <= K
     everybody[customers[shown], rows["rank"][shown].astype(np.int64) - 1] = articles[shown]
-    return str(rows["model_version"][0]), everybody[target.bought.customers]
+    return everybody[target.bought.customers]

@@ -30,7 +30,8 @@ _METHOD = """\
 ## How it was measured
 
 - hm_platform is what `hm build` published for the week before the target week; its seconds are
-  those of the whole build. Peers are in `benchmarks/quality/peers`, with their settings and
+  those of the whole build. hm_platform-two-tower is what its retrieval model would have published
+  without the ranker. Peers are in `benchmarks/quality/peers`, with their settings and
   sources. Seconds are to fit and to recommend, on {cores} cores.
 - Peers' settings come from their papers or were chosen on the target weeks {validation}, never on
   those above: `python -m benchmarks.quality --tune` shows the choices.
@@ -53,14 +54,14 @@ def markdown(results: Results, plot: str, cores: int) -> str:
             "",
             _verdict(results),
             "",
-            *_table(
+            *markdown_table(
                 ["recommender", *HEADINGS, f"{results.reference} − it, MAP@12"],
                 [_cells(row) for row in results.rows],
             ),
             "",
             "## MAP@12 by week",
             "",
-            *_table(
+            *markdown_table(
                 ["recommender", *(week[5:] for week in weeks)],
                 [[r.name, *(f"{r.by_week[w]:.4f}" for w in weeks)] for r in results.rows],
             ),
@@ -154,14 +155,15 @@ def _groups(what: str, unit: str, scores: Mapping[str, Sequence[GroupScore]]) ->
         [group.group, f"{group.count:,}", *(_score(s[i].mean) for s in scores.values())]
         for i, group in enumerate(first)
     ]
-    return _table([what, unit, *scores], rows)
+    return markdown_table([what, unit, *scores], rows)
 
 
 def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table; all columns but the first are numbers."""
     rule = ["---", *("---:" for _ in headings[1:])]
     return [f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows)]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.quality.comparison import Difference, paired_difference
 from benchmarks.quality.groups import GroupScore, by_article, by_customer
-from benchmarks.quality.ours import NAME
+from benchmarks.quality.ours import NAME, RETRIEVAL
 from benchmarks.quality.scoring import Scored, pooled
 
 METRICS = ("map", "recall", "ndcg", "hit_rate")
@@ -52,8 +52,8 @@ class Results:
 
     @property
     def best_other(self) -> Row | None:
-        """The best one that is not the reference."""
-        return next((row for row in self.rows if row.name != self.reference), None)
+        """The best one that is not the reference, nor a part of it."""
+        return next((row for row in self.rows if row.name not in (self.reference, RETRIEVAL)), None)
 
 
 def summarise(scored: Mapping[str, Sequence[Scored]]) -> Results:
@@ -74,7 +74,7 @@ def summarise(scored: Mapping[str, Sequence[Scored]]) -> Results:
         )
         for name in ranking
     ]
-    others = [name for name in ranking if name != reference][:1]
+    others = [name for name in ranking if name not in (reference, RETRIEVAL)][:1]
     shown = dict.fromkeys([reference, *others, *([SEGMENTS] if SEGMENTS in scored else [])])
     return Results(
         [str(week.target.first_day) for week in weeks],
