@@ -57,6 +57,14 @@ def test_it_learns_that_customers_buy_what_is_due(learnt):
     assert found > 0.9
 
 
+def test_a_sample_of_the_pairs_will_do_for_the_levels(learnt, tmp_path, monkeypatch):
+    monkeypatch.setattr("hm_platform.modelling.ranker.training.LEVEL_SAMPLE", 500)
+    trained = train_on(WORLD, tmp_path, learnt.params, weeks=4)
+    assert trained.lists * 40 > 5000
+    assert trained.recommender.levels.tobytes() != learnt.recommender.levels.tobytes()
+    assert validation_map(trained.recommender) > 0.9
+
+
 def test_it_knows_which_features_that_took(learnt):
     groups = set(feature_groups().values())
     assert set(learnt.importance) == groups
