@@ -58,6 +58,19 @@ class Candidates:
         return positions[np.argmax(proposed, axis=1)]
 
 
+def sources_without(without: Sequence[str]) -> tuple[str, ...]:
+    """The candidate sources that are left; ModellingError where one of these does not exist, or
+    none is left."""
+    if unknown := sorted(set(without) - set(CANDIDATES_EACH)):
+        raise ModellingError(
+            f"there is no candidate source {', '.join(unknown)}: know {', '.join(CANDIDATES_EACH)}"
+        )
+    sources = tuple(name for name in CANDIDATES_EACH if name not in without)
+    if not sources:
+        raise ModellingError("no candidate source is left")
+    return sources
+
+
 class CandidateGenerator:
     """All sources, ready for one snapshot.
 
@@ -68,14 +81,7 @@ class CandidateGenerator:
     """
 
     def __init__(self, snapshot: Snapshot, two_tower: Scorer, without: Sequence[str] = ()) -> None:
-        if unknown := sorted(set(without) - set(CANDIDATES_EACH)):
-            raise ModellingError(
-                f"there is no candidate source {', '.join(unknown)}: know "
-                f"{', '.join(CANDIDATES_EACH)}"
-            )
-        self.sources = tuple(name for name in CANDIDATES_EACH if name not in without)
-        if not self.sources:
-            raise ModellingError("no candidate source is left")
+        self.sources = sources_without(without)
         self.n_articles = snapshot.n_articles
         others: Sequence[Recommender] = (
             Repurchase(),

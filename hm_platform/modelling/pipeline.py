@@ -129,8 +129,16 @@ def _train_stages(
     progress: Progress,
 ) -> Training:
     """Both stages, or the first alone, trained on all there is, where a ranker cannot be."""
-    from hm_platform.modelling.ranker.training import TooLittleToRankError, train_ranker
+    from hm_platform.modelling.candidates import sources_without
+    from hm_platform.modelling.ranker.training import (
+        TooLittleToRankError,
+        features_without,
+        train_ranker,
+    )
 
+    # Before minutes of training, not after.
+    sources_without(ranking.without_sources)
+    features_without(ranking.without_groups)
     no_ranker = data.too_short
     if not no_ranker:
         retrieval = train_retrieval(data, params, scratch, seed, progress)

@@ -173,7 +173,6 @@ def _kinds(
         place = np.searchsorted(keys[starts], wanted)
         there = place < len(starts)
         there[there] = keys[starts][place[there]] == wanted[there]
-        there &= codes[articles] > 0
         found[kind] = _group(histories, entry, starts, np.where(there, place, -1))
     return found
 

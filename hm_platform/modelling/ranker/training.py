@@ -80,7 +80,7 @@ def train_ranker(
     is left.
     """
     rng = np.random.default_rng(seed)
-    names = _features(params.without_groups)
+    names = features_without(params.without_groups)
     columns = np.array([list(feature_groups()).index(name) for name in names])
     most = max(1, params.lists // max(len(weeks), 1))
     parts = []
@@ -161,8 +161,9 @@ def group_importance(
     return losses
 
 
-def _features(without_groups: Sequence[str]) -> tuple[str, ...]:
-    """The pair features that are not in these groups."""
+def features_without(without_groups: Sequence[str]) -> tuple[str, ...]:
+    """The pair features that are not in these groups; ModellingError where a group does not exist,
+    or none is left."""
     groups = feature_groups()
     if unknown := sorted(set(without_groups) - set(groups.values())):
         raise ModellingError(
