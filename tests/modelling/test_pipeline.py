@@ -75,7 +75,9 @@ def test_the_stored_scores_are_those_of_the_stored_models(whole):
     for model in (*whole.models, *baselines()):
         scorer = WithFallback(model).prepare(snapshot)
         found = measure(scorer, bought, eligible_articles(snapshot)).summary()
-        assert found == pytest.approx(whole.manifest.validation[model.name])
+        stored = dict(whole.manifest.validation[model.name])
+        assert (stored.pop("map_noise") == 0) == (model is whole.models[0])
+        assert found == pytest.approx(stored)
 
 
 def test_the_data_and_the_encoders_are_kept_with_the_model(whole, folder):
@@ -83,7 +85,7 @@ def test_the_data_and_the_encoders_are_kept_with_the_model(whole, folder):
         assert whole.manifest.data[name] == fingerprint(table.schema, table.to_batches())
     assert read_encoders(folder / "model") == ENCODERS
     assert len(read_curves(folder / "model", RANKER_CURVES)) == 2
-    assert len(whole.epochs) == 2
+    assert len(whole.training["two_tower"]) == 2
 
 
 def test_the_retrieval_model_has_not_seen_the_weeks_that_the_ranker_learns_from(tmp_path):
@@ -175,7 +177,7 @@ def test_with_too_few_lists_there_is_no_ranker_and_the_retrieval_model_learns_fr
     world.purchases = [p for p in WORLD.purchases if p[1] != 7 or p[0] >= day(14)]
     model = trained_week(world, tmp_path, said=said, fewest_lists=1000)
     reason = model.manifest.ranker["reason"]
-    assert reason.endswith("in 2 past weeks; the ranker needs 1000 to learn from")
+    assert reason.endswith("and a ranker needs 1000 to learn from")
     assert_alone(model, reason, said, tmp_path)
     assert knows_all_of_training(model, world)
     assert "c7" in model.models[0].customer_ids.to_pylist()
@@ -190,6 +192,16 @@ def test_where_nobody_bought_in_the_validation_week_the_ranker_is_published(tmp_
     assert model.manifest.ranker["importance"] == {}
     assert model.reason() == "Nobody bought in the validation week, so the model is published."
     assert validation_scores(baselines(), closed.snapshot(), closed.validation) == {}
+
+
+def test_a_lead_within_the_noise_is_said(whole):
+    behind = {"map": 0.2, "map_noise": 0.0}, {"map": 0.21, "map_noise": 0.03}
+    scores = dict(zip(("ranker", "two_tower"), behind, strict=True))
+    model = replace(whole, manifest=replace(whole.manifest, validation=scores, chosen="ranker"))
+    assert model.reason() == (
+        "Its MAP@12 on the validation week, 0.2000, is within the noise of the highest, 0.2100 of "
+        "two_tower, and it has learnt from more weeks."
+    )
 
 
 def test_without_either_the_retrieval_model_is_published_and_both_are_said(tmp_path):

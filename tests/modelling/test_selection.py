@@ -20,6 +20,18 @@ def test_the_best_on_the_validation_week_is_published():
     assert choose_recommender(scores(two_tower=0.3, repurchase=0.2)) == "two_tower"
 
 
+def test_the_first_model_stays_where_the_others_lead_is_within_the_noise():
+    found = scores(ranker=0.2, two_tower=0.21, repurchase=0.23)
+    found["two_tower"]["map_noise"] = 0.02
+    found["repurchase"]["map_noise"] = 0.03
+    assert choose_recommender(found) == "ranker"
+    # Of those that lead by more than their noise it is the best, whatever the noise.
+    found["repurchase"]["map_noise"] = 0.029
+    assert choose_recommender(found) == "repurchase"
+    found["popularity"] = {"map": 0.24, "map_noise": 0.0}
+    assert choose_recommender(found) == "popularity"
+
+
 def test_ties_go_to_the_model_and_then_to_the_first_name():
     assert choose_recommender(scores(repurchase=0.2, two_tower=0.2)) == "two_tower"
     assert choose_recommender(scores(repurchase=0.2, co_purchase=0.2, two_tower=0)) == "co_purchase"

@@ -19,6 +19,8 @@ LEVELS = 64
 SPREAD = 3.5
 SCORES = np.linspace(-SPREAD, SPREAD, LEVELS)
 """The normal scores of the levels."""
+SHARES = np.array([0.0, *ndtr(SCORES[1:-1]), 1.0])
+"""The share of the pairs that lies below each level; all lie between the first and the last."""
 
 
 def fit_levels(sample: Floats) -> Floats:
@@ -32,7 +34,7 @@ def fit_levels(sample: Floats) -> Floats:
         values = sample[:, column]
         known = values[np.isfinite(values)]
         if len(known):
-            levels[column] = np.quantile(known, ndtr(SCORES))
+            levels[column] = np.quantile(known, SHARES)
     return levels
 
 

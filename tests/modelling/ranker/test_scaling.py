@@ -1,6 +1,8 @@
-"""Quantiles instead of values: the order stays, the scale goes."""
+"""Normal scores instead of values: the order stays, the scale goes."""
 
 from __future__ import annotations
+
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -60,7 +62,16 @@ def test_levels_are_quantiles_in_order(sample):
     assert levels.dtype == np.float32
     assert (np.diff(levels[0]) >= 0).all()
     assert (levels[0, 0], levels[0, -1]) == (min(sample), max(sample))
-    assert levels[0] == pytest.approx(np.quantile(sample, np.linspace(0, 1, LEVELS)), abs=1e-5)
+    shares = [NormalDist().cdf(z) for z in np.linspace(-SPREAD, SPREAD, LEVELS)]
+    assert levels[0, 1:-1] == pytest.approx(np.quantile(sample, shares[1:-1]), abs=1e-5)
+
+
+@pytest.mark.parametrize("skewed", [lambda x: 5 + 3 * x, np.exp, lambda x: x**3])
+def test_whatever_its_distribution_a_feature_is_read_as_a_normal_one(skewed):
+    drawn = np.random.default_rng(0).normal(size=20_000)
+    middle = np.abs(drawn) < 2
+    values = skewed(drawn)
+    assert scaled(values, values[middle]) == pytest.approx(drawn[middle], abs=0.15)
 
 
 def test_a_feature_that_says_nothing_is_nothing():

@@ -143,7 +143,7 @@ def test_too_few_lists_are_counted(tmp_path):
     there = train_on(WORLD, tmp_path, replace(QUICK, epochs=1)).lists
     with pytest.raises(
         TooLittleToRankError,
-        match=rf"^{there} customers .* in 2 past weeks; the ranker needs {there + 1} ",
+        match=rf"^{there} lists of past weeks .* and a ranker needs {there + 1} ",
     ):
         train_on(WORLD, tmp_path, replace(QUICK, fewest_lists=there + 1))
     enough = train_on(WORLD, tmp_path, replace(QUICK, epochs=1, fewest_lists=there))
@@ -151,7 +151,7 @@ def test_too_few_lists_are_counted(tmp_path):
 
 
 def test_no_past_week_is_too_little(tmp_path):
-    with pytest.raises(TooLittleToRankError, match=r"^0 customers .* in 0 past weeks"):
+    with pytest.raises(TooLittleToRankError, match=r"^0 lists of past weeks"):
         train_on(WORLD, tmp_path, weeks=0)
 
 
