@@ -33,7 +33,7 @@ from hm_platform.errors import PlatformError
 ROOT = Path(__file__).parents[2]
 SCRATCH = ROOT / "data" / "bench-quality"
 JSON = ROOT / "benchmarks" / "results" / "quality.json"
-NAMES = (*PEERS, ours.RETRIEVAL, ours.NAME)
+NAMES = (*PEERS, ours.NAME, ours.RETRIEVAL)
 
 
 class ArgumentError(PlatformError):
