@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from hm_platform.landed_weeks import LandedWeek, build_fingerprint, landed_weeks
 from hm_platform.landing.index import index_landing_zone
 from hm_platform.settings import Settings
 from hm_platform.storage import warehouse
+from hm_platform.storage.taking_turns import taking_turns
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, ExecuteInProcessResult
@@ -50,6 +51,8 @@ class Built:
 def build(settings: Settings, week: str | None, say: Say) -> Built:
     """Build ``week`` (default: the latest complete landed week) and all that it needs.
 
+    While another build goes on in this home, this one waits, and then does what is left to do.
+
     Raises BuildError when there is nothing to build it from or a run fails, CalendarError when
     ``week`` is no week.
     """
@@ -57,6 +60,14 @@ def build(settings: Settings, week: str | None, say: Say) -> Built:
     wanted = None if week is None else settings.calendar.parse(week)
     if not settings.landing_zone.files("transactions"):
         raise _nothing_landed(settings)
+    wait = partial(say, "another build is going on here: waiting for it to end")
+    with taking_turns(settings.home / "build.lock", wait):
+        target, changed = _build_what_is_stale(settings, wanted, say)
+    return Built(target, changed, time.monotonic() - started)
+
+
+def _build_what_is_stale(settings: Settings, wanted: date | None, say: Say) -> tuple[date, bool]:
+    """The week that was wanted, and whether anything had to be done for it."""
     runs = _Runs(settings, say)
     index = _read(settings, "raw", "landed_files")
     if first_time := index is None:
@@ -72,13 +83,13 @@ def build(settings: Settings, week: str | None, say: Say) -> Built:
         settings, index, target
     ):
         say(f"week {target} is up to date: nothing to do")
-        return Built(target, changed=False, seconds=time.monotonic() - started)
+        return target, False
     if not first_time:
         runs.run("refresh_landing", LOOKING)
     for first, last in stale:
         runs.run("load_weeks", f"loading the weeks {first} to {last}", weeks=(first, last))
     runs.run("build_week", f"building week {target}", weeks=(target, target))
-    return Built(target, changed=True, seconds=time.monotonic() - started)
+    return target, True
 
 
 def week_fingerprint(settings: Settings, index: pa.Table, week: date) -> str:

@@ -3,8 +3,8 @@
 Plain functions on DuckDB and Arrow; what is Dagster's about it stands in ``io_managers``.
 
 DuckDB lets one process write at a time and locks the file while it does. That lock belongs to the
-operating system, which frees it when its holder dies, so it is the only lock there is here:
-whoever finds the warehouse taken waits for it.
+operating system, which frees it when its holder dies; whoever finds the warehouse taken waits for
+it.
 """
 
 from __future__ import annotations

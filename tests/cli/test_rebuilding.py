@@ -68,13 +68,16 @@ def test_a_build_killed_anywhere_is_finished_by_the_next(
     assert left == []
 
 
-def test_two_builds_at_the_same_moment_both_succeed(
+def test_of_two_builds_at_the_same_moment_one_waits_for_the_other(
     other: Path, undisturbed: dict[str, str]
 ) -> None:
     outputs = [other.parent / f"build-{n}.txt" for n in (1, 2)]
     builds = [start(other, output, "hm", "build") for output in outputs]
     for build, output in zip(builds, outputs, strict=True):
         assert build.wait() == 0, output.read_text()
+    said = sorted("waiting for it to end" in o.read_text() for o in outputs)
+    assert said == [False, True]
+    assert ["epoch 1 of" in output.read_text() for output in outputs].count(True) == 1
     assert contents(other) == undisturbed
 
 
