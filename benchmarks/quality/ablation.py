@@ -63,20 +63,26 @@ class Ablation:
     map: float
 
 
-def ablations(data: WeekData, seed: int) -> Iterator[Ablation]:
+def ablations(
+    data: WeekData,
+    seed: int,
+    retrieval: TrainingParams | None = None,
+    ranking: RankingParams | None = None,
+) -> Iterator[Ablation]:
     """Leave out one part after the other, nothing first. The retrieval model is trained once."""
     *past, validation = labelled_weeks(data)
     with tempfile.TemporaryDirectory() as scratch:
-        two_tower = train_retrieval(data, TrainingParams(), Path(scratch), seed).recommender
-        for left_out, kind, params in _variants():
+        two_tower = train_retrieval(
+            data, retrieval or TrainingParams(), Path(scratch), seed
+        ).recommender
+        for left_out, kind, params in _variants(ranking or RankingParams()):
             trained = train_ranker(two_tower, past, validation, params, Path(scratch), seed)
             scores = validation_scores([trained.recommender], data.snapshot, data.validation)
             value = scores[trained.recommender.name]["map"]
             yield Ablation(left_out, kind, trained.recall["union"].recall, value)
 
 
-def _variants() -> Iterator[tuple[str, str, RankingParams]]:
-    whole = RankingParams()
+def _variants(whole: RankingParams) -> Iterator[tuple[str, str, RankingParams]]:
     yield NOTHING, "", whole
     for source in CANDIDATES_EACH:
         yield source, "source", replace(whole, without_sources=(source,))
