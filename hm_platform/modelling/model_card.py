@@ -29,7 +29,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 
 def _purpose(manifest: Mapping[str, Any]) -> str:
     why = (
-        "no other contender was better on the validation week by more than the noise"
+        "the best on the validation week, or as good as the best within the noise"
         if manifest["validation"]
         else "there was no validation week to compare by"
     )

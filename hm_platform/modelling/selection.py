@@ -25,14 +25,15 @@ def baselines() -> Sequence[Recommender]:
 def choose_recommender(
     validation: Mapping[str, Mapping[str, float]], models: Sequence[str] = MODELS
 ) -> str:
-    """The name of the recommender to publish: the first model, unless another one is better.
+    """The name of the recommender to publish: the highest ``map`` on the validation week.
 
-    Better means a higher ``map`` on the validation week by more than ``map_noise``, the standard
-    error of the two's difference there (after the one-standard-error rule of Breiman et al. 1984,
-    "Classification and regression trees", section 3.4.3): one week alone tells no finer, and the
-    first model has learnt from several. Of several better ones it is the best.
+    With one exception: where that is another model than the first, and its lead is no more than
+    ``map_noise``, it is the first. One week alone does not tell the stages apart that finely, and
+    the first has learnt from several. (In the manner of the one-standard-error rule of Breiman et
+    al. 1984, "Classification and regression trees", section 3.4.3.)
 
-    validation : recommender -> metric -> value; no ``map_noise`` is none. Where the validation
+    validation : recommender -> metric -> value; ``map_noise`` is the standard error of the
+        difference in ``map`` from the first model, 0 where it is not there. Where the validation
         week cannot tell (nobody bought), the mapping is empty and the first model is published.
     models : the models that were trained, preferred first
 
@@ -44,16 +45,14 @@ def choose_recommender(
     if missing := sorted(name for name, metrics in validation.items() if "map" not in metrics):
         raise ModellingError(f"no validation MAP for {', '.join(missing)}: nothing to choose by")
     place = {name: number for number, name in enumerate(models)}
-    highest = validation[first]["map"] if first in validation else float("-inf")
-    better = [
-        name
-        for name, metrics in validation.items()
-        if name == first or metrics["map"] - highest > metrics.get("map_noise", 0.0)
-    ]
-    return min(
-        better,
+    best = min(
+        validation,
         key=lambda name: (-validation[name]["map"], place.get(name, len(models)), name),
     )
+    if best in models and first in validation:
+        lead = validation[best]["map"] - validation[first]["map"]
+        return first if lead <= validation[best].get("map_noise", 0.0) else best
+    return best
 
 
 def recommender_named(name: str, models: Sequence[Recommender]) -> Recommender:

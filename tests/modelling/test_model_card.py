@@ -53,7 +53,7 @@ def test_it_has_a_section_for_each_question():
 
 def test_it_says_what_is_published_and_why():
     text = card()
-    assert "Published: **ranker**; no other contender was better on the validation week" in text
+    assert "Published: **ranker**; the best on the validation week, or as good as the best" in text
     assert "Code 1.2.3, seed 7." in text
 
 
@@ -97,4 +97,4 @@ def test_without_a_validation_week_nothing_was_the_best_on_it():
     text = card(validation={})
     assert "Nobody bought in the validation week, so there are none." in text
     assert "Published: **ranker**; there was no validation week to compare by." in text
-    assert "no other contender" not in text
+    assert "the best on" not in text

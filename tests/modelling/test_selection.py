@@ -21,15 +21,17 @@ def test_the_best_on_the_validation_week_is_published():
 
 
 def test_the_first_model_stays_where_the_others_lead_is_within_the_noise():
-    found = scores(ranker=0.2, two_tower=0.21, repurchase=0.23)
-    found["two_tower"]["map_noise"] = 0.02
-    found["repurchase"]["map_noise"] = 0.03
+    found = scores(ranker=0.25, two_tower=0.5, repurchase=0.125)
+    found["two_tower"]["map_noise"] = 0.25
     assert choose_recommender(found) == "ranker"
-    # Of those that lead by more than their noise it is the best, whatever the noise.
-    found["repurchase"]["map_noise"] = 0.029
+    found["two_tower"]["map_noise"] = 0.24
+    assert choose_recommender(found) == "two_tower"
+
+
+def test_a_baseline_that_is_ahead_is_published_whatever_the_noise():
+    found = scores(ranker=0.2, two_tower=0.1, repurchase=0.21)
+    found["repurchase"]["map_noise"] = 0.5
     assert choose_recommender(found) == "repurchase"
-    found["popularity"] = {"map": 0.24, "map_noise": 0.0}
-    assert choose_recommender(found) == "popularity"
 
 
 def test_ties_go_to_the_model_and_then_to_the_first_name():
