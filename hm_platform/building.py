@@ -158,7 +158,7 @@ class _Runs:
         from hm_platform.dagster_home import dagster_instance, fail_dead_runs
 
         instance = dagster_instance(self._settings)
-        fail_dead_runs(self._settings, instance)
+        fail_dead_runs(instance)
         return instance
 
     def run(self, job: str, doing: str, weeks: tuple[date, date] | None = None) -> None:

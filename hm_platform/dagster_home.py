@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +62,7 @@ def owner_tags() -> dict[str, str]:
     return {OWNER: f"{platform.node()}:{os.getpid()}"}
 
 
-def fail_dead_runs(settings: Settings, instance: DagsterInstance) -> None:
+def fail_dead_runs(instance: DagsterInstance) -> None:
     """Mark runs as failed whose process on this machine is gone: killed in the middle.
 
     To be called before this process starts a run of its own: one that bears this process's id is
@@ -76,5 +75,3 @@ def fail_dead_runs(settings: Settings, instance: DagsterInstance) -> None:
         host, _, pid = run.tags.get(OWNER, "").rpartition(":")
         if host == platform.node() and (int(pid) == os.getpid() or not alive(int(pid))):
             instance.report_run_failed(run, f"process {pid} ended without finishing this run")
-            for left in settings.dbt_runs.glob(f"run-{run.run_id}-*"):
-                shutil.rmtree(left, ignore_errors=True)

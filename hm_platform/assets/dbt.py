@@ -33,6 +33,7 @@ from hm_platform.assets.partitions import SETTINGS, days, one_run, weekly
 from hm_platform.dbt_lineage import column_lineage
 from hm_platform.dbt_project import WEEKLY, build_arguments, dbt_project, environment
 from hm_platform.resources import TablesResource
+from hm_platform.storage.unfinished import remove_abandoned, unfinished
 
 
 class Translator(DagsterDbtTranslator):
@@ -108,7 +109,8 @@ def _build(
     arguments: Sequence[str],
 ) -> Iterator[Any]:
     # A folder of its own for each invocation, and gone with it: dbt would leave one for each.
-    target = SETTINGS.dbt_runs / f"run-{context.run_id}-{context.op.name}"
+    target = unfinished(SETTINGS.dbt_runs / f"run-{context.run_id}-{context.op.name}")
+    remove_abandoned(SETTINGS.dbt_runs)
     target.mkdir(parents=True, exist_ok=True)
     # What dbt parsed when it made the manifest, so that it need not parse again.
     shutil.copy(PROJECT.manifest_path.with_name("partial_parse.msgpack"), target)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 @contextmanager
@@ -13,15 +14,18 @@ def taking_turns(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the file ``lock``, after whoever holds it now has let go of it.
 
     The lock belongs to the operating system and goes with the process that holds it, however that
-    ends; the file stays and means nothing.
+    ends; the file may stay and means nothing.
 
     waiting : called once when there is somebody to wait for
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
+    turn = FileLock(lock)
+    try:
+        turn.acquire(timeout=0)
+    except Timeout:
+        waiting()
+        turn.acquire()
+    try:
         yield
+    finally:
+        turn.release()
