@@ -7,7 +7,7 @@ for the customers who bought one of them in the test week.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,10 +35,17 @@ class VectorScorer(Protocol):
 
 @dataclass(frozen=True)
 class ColdScores:
-    """How good one order is, the means over customers; both from 0 to 1."""
+    """How good one order is, the means over customers; both from 0 to 1.
+
+    recall : of what the customer bought, the share among the first k
+    percentile : where what the customer bought stands, 0 for the first place and 1 for the last;
+        0.5 is chance (the expected percentile ranking of Hu, Koren and Volinsky 2008,
+        "Collaborative filtering for implicit feedback datasets", section 5). Twelve places among
+        tens of thousands say little; this does.
+    """
 
     recall: float
-    map: float
+    percentile: float
 
 
 @dataclass(frozen=True)
@@ -77,13 +84,20 @@ def cold_articles(
     n = len(wanted.customers)
     if n == 0:
         return ColdArticles(0, len(cold), k)
-    lists = {
-        "two_tower": _by_two_tower(two_tower_scorer, wanted.customers, cold, k),
-        "product_type": _by_product_type(snapshot, wanted.customers, cold, k),
-    }
-    found = {name: evaluate(articles, wanted).means() for name, articles in lists.items()}
+    by_type, segment_of = _type_shares(snapshot, wanted.customers, cold)
     return ColdArticles(
-        n, len(cold), k, {name: ColdScores(m["recall"], m["map"]) for name, m in found.items()}
+        n,
+        len(cold),
+        k,
+        {
+            "two_tower": _measured(
+                lambda rows: two_tower_scorer.score_all(wanted.customers[rows], cold),
+                wanted,
+                cold,
+                k,
+            ),
+            "product_type": _measured(lambda rows: by_type[segment_of[rows]], wanted, cold, k),
+        },
     )
 
 
@@ -96,42 +110,65 @@ def _among(bought: Purchased, asked: NDArray[np.bool_]) -> Purchased:
     return Purchased(bought.customers[rows], offsets, bought.articles[kept])
 
 
-def _by_two_tower(
-    scorer: VectorScorer, customers: NDArray[np.int32], cold: NDArray[np.int32], k: int
-) -> NDArray[np.int32]:
-    block = max(1, PAIRS // len(cold))
-    lists = np.empty((len(customers), k), dtype=np.int32)
-    for start in range(0, len(customers), block):
-        asked = customers[start : start + block]
-        lists[start : start + block] = _first(scorer.score_all(asked, cold), cold, k)
-    return lists
+def _measured(
+    scores_of: Callable[[slice], NDArray], wanted: Purchased, cold: NDArray[np.int32], k: int
+) -> ColdScores:
+    """How good the order by these scores is, a block of customers at a time.
+
+    scores_of : some of the customers -> their scores of the cold articles
+    """
+    n, block = len(wanted.customers), max(1, PAIRS // len(cold))
+    lists = np.empty((n, k), dtype=np.int32)
+    places = np.empty(len(wanted.articles))
+    for start in range(0, n, block):
+        rows = slice(start, min(start + block, n))
+        # As ``best`` compares them, so that both see the same ties.
+        scores = scores_of(rows).astype(np.float32, copy=False)
+        lists[rows] = _first(scores, cold, k)
+        for row in range(rows.start, rows.stop):
+            bought = slice(*wanted.offsets[row : row + 2])
+            column = np.searchsorted(cold, wanted.articles[bought])
+            places[bought] = _percentiles(scores[row - rows.start], column)
+    counts = np.diff(wanted.offsets)
+    means = np.add.reduceat(places, wanted.offsets[:-1]) / counts
+    return ColdScores(evaluate(lists, wanted).means()["recall"], float(means.mean()))
 
 
-def _by_product_type(
-    snapshot: Snapshot, customers: NDArray[np.int32], cold: NDArray[np.int32], k: int
-) -> NDArray[np.int32]:
+def _percentiles(scores: NDArray[np.float32], column: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where these places stand in the order of the scores; equal ones share their middle."""
+    ordered = np.sort(scores)
+    first = len(scores) - np.searchsorted(ordered, scores[column], side="right")
+    last = len(scores) - 1 - np.searchsorted(ordered, scores[column], side="left")
+    return (first + last) / 2 / max(len(scores) - 1, 1)
+
+
+def _type_shares(
+    snapshot: Snapshot, customers: NDArray[np.int32], cold: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """What each segment bought of the product types of the cold articles, and whose is which.
+
+    Returns shape (segments, articles) and the row for each of the customers.
+    """
     shares = SegmentShares(snapshot)
     types = snapshot.articles["product_type_code"].astype(np.int64)
     everything = np.arange(snapshot.n_articles)
     segments, segment_of = np.unique(shares.of_customer[customers], return_inverse=True)
-    lists = np.empty((len(segments), k), dtype=np.int32)
+    found = np.empty((len(segments), len(cold)), dtype=np.float32)
     for i, segment in enumerate(segments):
         share = shares.mean(np.full(snapshot.n_articles, segment), everything)
         of_type = np.bincount(types, weights=share)
         # Articles of unknown types have nothing in common.
         of_type[0] = 0
-        lists[i] = _first(of_type[types[cold]][None, :], cold, k)[0]
-    return lists[segment_of]
+        found[i] = of_type[types[cold]]
+    return found, segment_of
 
 
 def _first(scores: NDArray, articles: NDArray[np.int32], k: int) -> NDArray[np.int32]:
     """The k articles with the highest scores, -1 where there are fewer; shape (n, k).
 
-    scores : shape (n, articles)
+    scores : float32, shape (n, articles)
     articles : ascending
     """
-    # As ``best`` compares them, so that both see the same ties.
-    scores = scores.astype(np.float32, copy=False)
     size = min(k, len(articles))
     lowest = np.partition(scores, -size, axis=1)[:, -size, None]
     above, level = scores > lowest, scores == lowest

@@ -134,7 +134,7 @@ def cold_articles(inputs: ReportInputs) -> dict[str, Any]:
     """How well articles without a sale could be put in order, for those who bought one of them.
 
     ``customers``, ``articles``: how many they are; ``methods``: what put them in order -> its
-    ``recall@k`` and ``map@k``, empty without customers or where nothing was measured.
+    ``recall@k`` and ``percentile``, empty without customers or where nothing was measured.
     """
     found = inputs.cold_articles
     if found is None:
@@ -143,7 +143,7 @@ def cold_articles(inputs: ReportInputs) -> dict[str, Any]:
         "customers": found.customers,
         "articles": found.articles,
         "methods": {
-            name: {f"recall@{found.k}": scores.recall, f"map@{found.k}": scores.map}
+            name: {f"recall@{found.k}": scores.recall, "percentile": scores.percentile}
             for name, scores in found.methods.items()
         },
     }

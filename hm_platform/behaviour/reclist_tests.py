@@ -102,7 +102,8 @@ class BehavioralRecList(RecList):
         """
         Lists never hold an article without a sale: only a sale proves that it can be bought. How
         well could such articles be put in order from their attributes alone? All of them are the
-        catalogue, for the customers who then bought one.
+        catalogue, for the customers who then bought one. Percentile is where that one stands: 0
+        is the first place, 0.5 is chance, 1 the last.
         """
         return measures.cold_articles(self.inputs)
 

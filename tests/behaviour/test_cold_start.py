@@ -55,9 +55,15 @@ def test_numbers_by_hand() -> None:
     found = cold_articles(Scores(scores), SHOP.snapshot(), week, k=2)
     assert (found.customers, found.articles, found.k) == (2, 4, 2)
     # Customer 0 is shown 4, 6 and has bought 3, 6; customer 2 is shown 5, 3 and has bought 3.
-    assert found.methods["two_tower"] == ColdScores(recall=(1 / 2 + 1) / 2, map=(1 / 4 + 1 / 2) / 2)
-    # Segment 1 buys type 1, then type 2, and an unknown type is nothing: 5, 3. Segment 2: 3, 6.
-    assert found.methods["product_type"] == ColdScores(recall=(1 / 2 + 1) / 2, map=(1 / 4 + 1) / 2)
+    # Of the places 0 to 3, customer 0's are 2.5 (level with 5) and 1, customer 2's is 2.
+    assert found.methods["two_tower"] == ColdScores(
+        recall=(1 / 2 + 1) / 2, percentile=((2.5 + 1) / 2 + 2) / 2 / 3
+    )
+    # Segment 1 buys type 1, then type 2, and an unknown type is nothing: 5, 3 and 6, 4. Segment 2
+    # buys type 2, then type 1: 3 and 6, 5, 4.
+    assert found.methods["product_type"] == ColdScores(
+        recall=(1 / 2 + 1) / 2, percentile=(1.5 + 0.5) / 2 / 3
+    )
 
 
 def test_equal_scores_go_to_the_lower_index() -> None:
@@ -69,7 +75,7 @@ def test_equal_scores_go_to_the_lower_index() -> None:
 
 def test_fewer_articles_than_places() -> None:
     found = cold_articles(Scores(np.ones((5, 7))), SHOP.snapshot(), bought([(3, 6)]), k=12)
-    assert found.methods["two_tower"] == ColdScores(recall=1, map=1 / 4)
+    assert found.methods["two_tower"] == ColdScores(recall=1, percentile=1 / 2)
 
 
 @pytest.mark.parametrize("week", [[], [(0, 0), (1, 2)]])
@@ -126,9 +132,14 @@ def slowly(scorer: TwoTowerScorer, snapshot: Snapshot, week: Purchased, k: int) 
         for method, value in (("two_tower", vectors), ("product_type", kind)):
             shown = sorted(cold, key=lambda a, value=value: (-value(a), a))[:k]
             hit = np.array([a in wanted for a in shown])
-            precisions = np.cumsum(hit) / np.arange(1, len(hit) + 1)
-            average = (precisions * hit).sum() / min(k, len(wanted))
-            sums[method].append((hit.sum() / len(wanted), average))
+            values = [value(a) for a in cold]
+
+            def place(article, values=values, mine=value):
+                above = sum(v > mine(article) for v in values)
+                level = sum(v == mine(article) for v in values)
+                return (above + (level - 1) / 2) / (len(values) - 1)
+
+            sums[method].append((hit.sum() / len(wanted), np.mean([*map(place, wanted)])))
     return {method: np.mean(values, axis=0) for method, values in sums.items()}
 
 
@@ -142,9 +153,9 @@ def test_as_by_the_slow_way_whatever_the_block(
     monkeypatch.setattr(cold_start, "PAIRS", pairs)
     found = cold_articles(scorer, snapshot, week, k)
     assert found.customers > 0
-    for method, (recall, average) in slowly(scorer, snapshot, week, k).items():
+    for method, (recall, percentile) in slowly(scorer, snapshot, week, k).items():
         assert found.methods[method].recall == pytest.approx(recall)
-        assert found.methods[method].map == pytest.approx(average)
+        assert found.methods[method].percentile == pytest.approx(percentile)
 
 
 def test_memory_is_bounded_with_many_articles() -> None:

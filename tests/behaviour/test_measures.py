@@ -116,7 +116,7 @@ def test_articles_without_a_sale_say_what_was_measured(inputs: ReportInputs) -> 
     assert measures.cold_articles(inputs) == {
         "customers": 2,
         "articles": 1,
-        "methods": {"two_tower": {"recall@3": 0.75, "map@3": 0.5}},
+        "methods": {"two_tower": {"recall@3": 0.75, "percentile": 0.5}},
     }
     nothing = {"customers": 0, "articles": 1, "methods": {}}
     assert measures.cold_articles(replace(inputs, cold_articles=None)) == nothing

@@ -207,7 +207,7 @@ def test_articles_without_a_sale_are_counted_in_words(
 def test_both_ways_to_order_unsold_articles_are_shown(make_inputs: Make) -> None:
     methods = {"two_tower": ColdScores(0.75, 0.5), "product_type": ColdScores(0.25, 0.125)}
     assert table(make_inputs(cold_articles=ColdArticles(2, 9, 3, methods)), "Put in order by") == [
-        ["Put in order by", "Recall@3", "MAP@3"],
+        ["Put in order by", "Recall@3", "Percentile"],
         ["Two-tower, from their attributes", "0.7500", "0.5000"],
         ["Popularity of their product type in the segment", "0.2500", "0.1250"],
     ]
