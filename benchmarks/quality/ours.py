@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ from hm_platform.errors import PlatformError
 from hm_platform.modelling.metrics import K
 from hm_platform.modelling.pipeline import open_model
 from hm_platform.serving.publish import publish
+from hm_platform.storage.warehouse import connect
 
 NAME = "hm_platform"
 RETRIEVAL = "hm_platform-two-tower"
@@ -87,7 +87,7 @@ def measure_retrieval(home: Path, target: TargetWeek, cache: Path) -> Scored:
 
 def published(warehouse: Path, target: TargetWeek) -> tuple[str, np.ndarray]:
     """The model's version and int32 lists for the customers who bought; -1 where there is none."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with connect(warehouse, read_only=True) as connection:
         rows = connection.execute(
             "SELECT customer_id, article_id, rank, model_version FROM serving.recommendations "
             "WHERE week = CAST(? AS DATE)",

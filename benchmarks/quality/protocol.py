@@ -12,11 +12,11 @@ from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from hm_platform.modelling.metrics import Purchased, purchased
+from hm_platform.storage.warehouse import connect
 
 BACKTEST = tuple(date(2017, 11, 6) + timedelta(weeks=i) for i in range(8))
 """The weeks that are reported. Nothing is chosen by looking at them."""
@@ -159,7 +159,7 @@ _CUSTOMERS = "SELECT customer_id, coalesce(age, -1) AS age FROM customers ORDER 
 
 def read_dataset(warehouse: Path) -> Dataset:
     """The data set from the platform's warehouse, where all its weeks are loaded."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with connect(warehouse, read_only=True) as connection:
         connection.execute(_INDICES)
         rows = connection.execute(_PURCHASES).fetchnumpy()
         articles = connection.execute(_ARTICLES).fetchnumpy()

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from hm_platform.features.encoders import Encoders
 from hm_platform.features.loading import load_snapshots
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.pipeline import WeekData
+from hm_platform.storage.warehouse import connect
 
 
 def week_data(warehouse: Path, week: date) -> WeekData:
@@ -56,7 +56,7 @@ def _snapshots(table: Read, week: date, splits: Sequence[str]) -> Iterator[Snaps
 
 @contextmanager
 def _tables(warehouse: Path, week: date) -> Iterator[Read]:
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with connect(warehouse, read_only=True) as connection:
 
         def read(name: str, columns: str = "*", order: str = "", where: str = "") -> pa.Table:
             query = f"SELECT {columns} FROM {name} WHERE week = ? {where} {order}"
