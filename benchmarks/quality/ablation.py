@@ -40,10 +40,11 @@ Written by `make bench-quality`; do not edit by hand.
 
 The ranker of the week {week} was trained again without each candidate source, and without each
 group of features. Recall is the share of what the customers of the validation week bought that was
-among their candidates; MAP@12 is that of their lists in that week, which no parameter was chosen
-on. Another seed moves it by about .0007, so smaller differences say little. Candidate sources whose
-articles another source proposes too cost little to lose: the table says what is lost without one,
-not what it would find alone. That stands in the model card.
+among their candidates; MAP@12 is that of their lists in that week, by which every training was
+stopped. Another seed moves it by about .001, so smaller differences say little, and most groups can
+be made up for by the others: the table says what is lost without one, not what it would do alone.
+What each source finds alone, and what each group carries in the trained ranker, stands in the model
+card.
 """
 
 
