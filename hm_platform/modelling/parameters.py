@@ -77,6 +77,8 @@ class RankingParams:
     epochs : at most
     patience : epochs without a better validation MAP@12 before training stops
     epochs_without_validation : epochs where nobody bought in the validation week
+    fewest_steps : where the epochs have fewer steps than that, because there are few lists, there
+        are as many more epochs, and the patience is half of them
     without_sources, without_groups : candidate sources and groups of features that are left out, to
         see what they are worth
     """
@@ -91,6 +93,7 @@ class RankingParams:
     epochs: int = 6
     patience: int = 3
     epochs_without_validation: int = 4
+    fewest_steps: int = 100
     without_sources: tuple[str, ...] = ()
     without_groups: tuple[str, ...] = ()
 
@@ -103,6 +106,7 @@ class RankingParams:
             "epochs",
             "patience",
             "epochs_without_validation",
+            "fewest_steps",
         ):
             if getattr(self, name) < 1:
                 raise ModellingError(f"{name} must be 1 or more, not {getattr(self, name)}")

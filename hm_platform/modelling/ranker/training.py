@@ -114,13 +114,13 @@ def train_ranker(
     batches = ListBatches(lists, params.batch_size, seed)
     with reproducible(seed), quiet():
         network = RankingNetwork(len(names), params.hidden, params.dropout)
-        epochs = params.epochs if held_out is not None else params.epochs_without_validation
+        epochs, patience = _epochs(params, len(batches), held_out is not None)
         curves, best = fit(
             RankingModule(network, params, epochs * len(batches)),
             batches,
             None if held_out is None else Whole(held_out),
             epochs=epochs,
-            patience=params.patience,
+            patience=patience,
             checkpoints=directory / "ranker_checkpoints",
             progress=progress,
             clip=1.0,
@@ -137,6 +137,15 @@ def train_ranker(
         recall,
         {} if held_out is None else group_importance(network, names, held_out),
     )
+
+
+def _epochs(params: RankingParams, steps: int, validated: bool) -> tuple[int, int]:
+    """How many epochs of so many steps there are at most, and the patience with them."""
+    epochs = params.epochs if validated else params.epochs_without_validation
+    if epochs * steps >= params.fewest_steps:
+        return epochs, params.patience
+    epochs = -(-params.fewest_steps // steps)
+    return epochs, max(params.patience, epochs // 2)
 
 
 def group_importance(

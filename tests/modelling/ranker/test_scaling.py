@@ -30,7 +30,8 @@ def scaled(sample, values) -> np.ndarray:
 @given(samples, st.lists(finite, min_size=2, max_size=20))
 def test_a_higher_value_is_never_lower_and_nothing_leaves_the_spread(sample, values):
     found = scaled(sample, sorted(values))
-    assert (np.diff(found) >= 0).all()
+    # Interpolation rounds.
+    assert (np.diff(found) >= -1e-6).all()
     assert np.abs(found).max() <= np.float32(SPREAD)
 
 

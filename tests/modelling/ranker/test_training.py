@@ -65,6 +65,16 @@ def test_a_sample_of_the_pairs_will_do_for_the_levels(learnt, tmp_path, monkeypa
     assert validation_map(trained.recommender) > 0.9
 
 
+def test_few_lists_are_gone_through_more_often(quick, tmp_path):
+    assert quick.curves.num_rows == 2
+    steps = -(-quick.lists // QUICK.batch_size)
+    often = train_on(WORLD, tmp_path, replace(QUICK, fewest_steps=20 * steps - 1))
+    assert 10 < often.curves.num_rows <= 20
+    assert validation_map(often.recommender) > validation_map(quick.recommender)
+    enough = train_on(WORLD, tmp_path, replace(QUICK, fewest_steps=2 * steps))
+    assert stored(enough) == stored(quick)
+
+
 def test_it_knows_which_features_that_took(learnt):
     groups = set(feature_groups().values())
     assert set(learnt.importance) == groups
