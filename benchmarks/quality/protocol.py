@@ -19,7 +19,8 @@ from hm_platform.modelling.metrics import Purchased, purchased
 from hm_platform.storage.warehouse import connect
 
 BACKTEST = tuple(date(2017, 11, 6) + timedelta(weeks=i) for i in range(8))
-"""The weeks that are reported. Nothing is chosen by looking at them."""
+"""The weeks that are reported. No setting of a peer was chosen on them; the page says which of the
+platform's own were."""
 VALIDATION = (date(2017, 9, 11), date(2017, 9, 25))
 """The weeks on which settings were chosen; they end before the first reported one."""
 WEEK = 7
