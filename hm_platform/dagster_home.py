@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hm_platform.settings import Settings
-from hm_platform.storage.unfinished import alive
+from hm_platform.storage.taking_turns import taking_turns
+from hm_platform.storage.unfinished import alive, unfinished
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -35,22 +36,36 @@ retention:
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Dagster's home for these settings, with a ``dagster.yaml`` in it."""
+    """Dagster's home for these settings, with a ``dagster.yaml`` and Dagster's storage in it.
+
+    Dagster makes its storage when it first needs it, and of two processes that both find none one
+    fails. It is made here, by one process at a time, so that runs can start at the same moment.
+    """
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        unfinished = config.with_suffix(f".{os.getpid()}.tmp")
-        unfinished.write_text(CONFIG, encoding="utf-8")
-        unfinished.replace(config)
+    made = home / ".storage-made"
+    if made.exists():
+        return home
+    with taking_turns(home / ".storage.lock"):
+        config = home / "dagster.yaml"
+        if not config.exists():
+            written = unfinished(config)
+            written.write_text(CONFIG, encoding="utf-8")
+            written.replace(config)
+        with _open(home) as instance:
+            _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+        made.touch()
     return home
 
 
 def dagster_instance(settings: Settings) -> DagsterInstance:
     """Dagster's record of runs and assets, which the UI reads too."""
+    return _open(prepare_dagster_home(settings))
+
+
+def _open(home: Path) -> DagsterInstance:
     from dagster import DagsterInstance
 
-    return DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+    return DagsterInstance.from_config(str(home))
 
 
 OWNER = "hm_platform/process"

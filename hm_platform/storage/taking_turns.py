@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 
 @contextmanager
-def taking_turns(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def taking_turns(lock: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the file ``lock``, after whoever holds it now has let go of it.
 
     The lock belongs to the operating system and goes with the process that holds it, however that
@@ -23,7 +23,8 @@ def taking_turns(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
     try:
         turn.acquire(timeout=0)
     except Timeout:
-        waiting()
+        if waiting:
+            waiting()
         turn.acquire()
     try:
         yield

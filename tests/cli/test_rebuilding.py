@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from tests.cli.shop import WEEK, contents, materialize, query, run, start
+from tests.cli.shop import BIN, WEEK, contents, materialize, query, run, start
 
 FIRST_WEEK = "2018-09-19"
 
@@ -22,13 +23,16 @@ def other(home: Path, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def kill_a_build(home: Path, marker: str) -> int:
-    """Start a build, kill it and its children when ``marker`` shows up, and return its id.
+LOADING = 'group:"raw" or group:"staging" or group:"marts"'
 
-    The marker is looked for in what the build says and in what dbt says.
+
+def kill_at(marker: str, home: Path, *command: str, **more: str) -> int:
+    """Start a command, kill it and its children when ``marker`` shows up, and return its id.
+
+    The marker is looked for in what the command says and in what dbt says in a build.
     """
-    output, log = home.parent / "build.txt", home / "logs" / "build.log"
-    process = start(home, output, "hm", "build")
+    output, log = home.parent / "output.txt", home / "logs" / "build.log"
+    process = start(home, output, *command, **more)
     try:
         while not any(marker in file.read_text() for file in (output, log) if file.exists()):
             assert process.poll() is None, output.read_text()
@@ -40,6 +44,12 @@ def kill_a_build(home: Path, marker: str) -> int:
     return process.pid
 
 
+def loaded(undisturbed: dict[str, str]) -> dict[str, str]:
+    """The part of a whole build that a run of the loading assets makes."""
+    schemas = ("raw", "staging", "marts")
+    return {name: rows for name, rows in undisturbed.items() if name.split(".")[0] in schemas}
+
+
 def test_a_build_killed_anywhere_is_finished_by_the_next(
     other: Path, undisturbed: dict[str, str]
 ) -> None:
@@ -49,7 +59,7 @@ def test_a_build_killed_anywhere_is_finished_by_the_next(
         "epoch 1 of",
         "recommending to",
     ):
-        killed = kill_a_build(other, marker)
+        killed = kill_at(marker, other, "hm", "build")
     # The moments in which a model is copied to its place and dbt has its folder are too short to
     # be hit: this is what a kill then leaves.
     half = other / "models" / "recommender" / f".{WEEK}-0123456789.{killed}.tmp"
@@ -103,18 +113,46 @@ def test_a_published_week_is_published_again_from_a_plain_shell(
 def test_a_range_of_weeks_is_loaded_as_one_run_from_a_plain_shell(
     other: Path, undisturbed: dict[str, str]
 ) -> None:
-    loading = 'group:"raw" or group:"staging" or group:"marts"'
     storage = other.parent / "dagster"
     storage.mkdir()
     materialize(
         other,
-        "--select", loading, "--partition-range", f"{FIRST_WEEK}...{WEEK}",
+        "--select", LOADING, "--partition-range", f"{FIRST_WEEK}...{WEEK}",
         DAGSTER_HOME=str(storage),
     )  # fmt: skip
     with DagsterInstance.from_config(str(storage)) as instance:
         assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"]
-    loaded = {
-        k: v for k, v in undisturbed.items() if k.split(".")[0] in ("raw", "staging", "marts")
-    }
-    assert contents(other) == loaded
+    assert contents(other) == loaded(undisturbed)
     assert query(other, "SELECT count(*) FROM marts.loaded_weeks") == [(8,)]
+
+
+def test_two_runs_that_start_at_the_same_moment_in_a_new_home_both_succeed(
+    other: Path, undisturbed: dict[str, str]
+) -> None:
+    outputs = []
+    runs = []
+    for span in (f"{FIRST_WEEK}...2018-10-10", f"2018-10-17...{WEEK}"):
+        outputs.append(other.parent / f"run-{span}.txt")
+        arguments = shlex.join(("-m", "hm_platform.definitions", "--select", LOADING))
+        load = f"dagster asset materialize {arguments} --partition-range {span}"
+        shell = f'PATH="{BIN}:$PATH"; export DAGSTER_HOME="$(hm dagster-home)"; exec {load}'
+        runs.append(start(other, outputs[-1], "/bin/sh", "-c", shell))
+    for run_, output in zip(runs, outputs, strict=True):
+        assert run_.wait() == 0, output.read_text()[-4000:]
+    assert contents(other) == loaded(undisturbed)
+    with DagsterInstance.from_config(str(other / "dagster")) as instance:
+        assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"] * 2
+
+
+def test_the_next_run_removes_what_a_killed_one_left_of_dbt(
+    other: Path, undisturbed: dict[str, str]
+) -> None:
+    load = (
+        "dagster", "asset", "materialize", "-m", "hm_platform.definitions",
+        "--select", LOADING, "--partition-range", f"{FIRST_WEEK}...{WEEK}",
+    )  # fmt: skip
+    kill_at("START sql incremental model", other, *load)
+    assert [*other.rglob("*.tmp")] != []
+    materialize(other, *load[5:])
+    assert [*other.rglob("*.tmp")] == []
+    assert contents(other) == loaded(undisturbed)
