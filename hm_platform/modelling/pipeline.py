@@ -130,11 +130,8 @@ def _train_stages(
 ) -> Training:
     """Both stages, or the first alone, trained on all there is, where a ranker cannot be."""
     from hm_platform.modelling.candidates import sources_without
-    from hm_platform.modelling.ranker.training import (
-        TooLittleToRankError,
-        features_without,
-        train_ranker,
-    )
+    from hm_platform.modelling.ranker.examples import TooLittleToRankError, features_without
+    from hm_platform.modelling.ranker.training import train_ranker
 
     # Before minutes of training, not after.
     sources_without(ranking.without_sources)

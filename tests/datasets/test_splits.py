@@ -50,19 +50,22 @@ def test_the_splits_touch_and_do_not_overlap() -> None:
     assert plan().cutoffs == {"validation": W - WEEK, "test": W, "serving": W + WEEK}
 
 
-def test_ranking_splits_are_the_last_weeks_of_training_a_third_of_it_at_most() -> None:
+def test_ranking_splits_are_the_last_weeks_of_training_less_than_half_of_it() -> None:
     five = plan(train_weeks=50)
     assert five.train_start == FIRST
-    assert five.ranking_weeks == 1
-    assert five.ranking_cutoffs == {"ranking_1": W - 2 * WEEK}
-    assert list(five.feature_cutoffs) == ["validation", "test", "serving", "ranking_1"]
+    assert five.ranking_weeks == 2
+    assert five.ranking_cutoffs == {"ranking_1": W - 2 * WEEK, "ranking_2": W - 3 * WEEK}
+    assert list(five.feature_cutoffs)[3:] == ["ranking_1", "ranking_2"]
+    assert list(five.feature_cutoffs)[:3] == ["validation", "test", "serving"]
+    four = plan(train_weeks=4)
+    assert four.ranking_weeks == 1
 
 
-def test_ranking_splits_are_eight_at_most_and_share_the_earliest_copurchases() -> None:
+def test_ranking_splits_are_twelve_at_most_and_share_the_earliest_copurchases() -> None:
     later = SplitPlan.for_week(FIRST + 60 * WEEK, CALENDAR, 52)
     end = later.training_end
-    assert later.ranking_cutoffs == {f"ranking_{i}": end - i * WEEK for i in range(1, 9)}
-    assert later.copurchase_cutoffs == {**later.cutoffs, "ranking_8": end - 8 * WEEK}
+    assert later.ranking_cutoffs == {f"ranking_{i}": end - i * WEEK for i in range(1, 13)}
+    assert later.copurchase_cutoffs == {**later.cutoffs, "ranking_12": end - 12 * WEEK}
 
 
 @pytest.mark.parametrize("train_weeks", [1, 2])

@@ -8,36 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from hm_platform.modelling.candidates import CandidateRecall
-from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.fitting import Progress, fit, quiet, reproducible
 from hm_platform.modelling.parameters import RankingParams
+from hm_platform.modelling.ranker.examples import RankingExamples, ranking_examples
 from hm_platform.modelling.ranker.inputs import feature_groups
 from hm_platform.modelling.ranker.lightning import (
     RankingModule,
     mean_average_precision,
     score_pairs,
 )
-from hm_platform.modelling.ranker.lists import (
-    LabelledWeek,
-    ListBatches,
-    RankingLists,
-    Whole,
-    concatenate,
-    make_lists,
-)
+from hm_platform.modelling.ranker.lists import LabelledWeek, ListBatches, RankingLists, Whole
 from hm_platform.modelling.ranker.network import RankingNetwork
 from hm_platform.modelling.ranker.recommender import RankerRecommender
-from hm_platform.modelling.ranker.scaling import fit_levels, scale
 from hm_platform.modelling.two_tower import TwoTowerRecommender
-
-LEVEL_SAMPLE = 200_000
-
-
-class TooLittleToRankError(ModellingError):
-    """There are too few lists to learn a ranking from; the message says how many."""
 
 
 @dataclass(frozen=True)
@@ -79,33 +64,20 @@ def train_ranker(
     their candidates in these weeks, ModellingError when a group of features does not exist or none
     is left.
     """
-    rng = np.random.default_rng(seed)
-    names = features_without(params.without_groups)
-    columns = np.array([list(feature_groups()).index(name) for name in names])
-    most = max(1, params.lists // max(len(weeks), 1))
-    parts = []
-    recall: Mapping[str, CandidateRecall] = {}
-    for week in weeks:
-        lists, recall = make_lists(week, two_tower, params.without_sources, most, rng)
-        parts.append(_columns(lists.learnable(), columns))
-    found = sum(map(len, parts))
-    if found < params.fewest_lists:
-        raise TooLittleToRankError(
-            f"{found} lists of past weeks hold something that was bought, and a ranker needs "
-            f"{params.fewest_lists} to learn from"
-        )
-    lists = concatenate(parts)
-    del parts
-    pairs = len(lists.features)
-    sample = np.sort(rng.choice(pairs, min(pairs, LEVEL_SAMPLE), replace=False))
-    levels = fit_levels(lists.features[sample])
-    lists = _scaled(lists, levels)
-    held_out = None
-    if len(validation.bought.customers):
-        held_out, recall = make_lists(
-            validation, two_tower, params.without_sources, params.lists, rng
-        )
-        held_out = _scaled(_columns(held_out, columns), levels)
+    examples = ranking_examples(two_tower, weeks, validation, params, seed)
+    return fit_ranker(two_tower, examples, params, directory, seed, progress)
+
+
+def fit_ranker(
+    two_tower: TwoTowerRecommender,
+    examples: RankingExamples,
+    params: RankingParams,
+    directory: Path,
+    seed: int,
+    progress: Progress | None = None,
+) -> TrainedRanker:
+    """Train on examples that are made already; the same bytes for the same seed."""
+    lists, held_out, names = examples.lists, examples.held_out, examples.features
     if progress:
         progress(
             f"ranking: {len(lists):,} lists of {len(lists.features) // len(lists)} candidates, "
@@ -127,14 +99,13 @@ def train_ranker(
         )
     network.load_state_dict(best.weights)
     network.eval()
-    recommender = RankerRecommender(two_tower, network, names, levels, params.without_sources)
     return TrainedRanker(
-        recommender,
+        RankerRecommender(two_tower, network, names, examples.levels, params.without_sources),
         params,
         len(lists),
         curves.table(),
         best.epoch,
-        recall,
+        examples.recall,
         {} if held_out is None else group_importance(network, names, held_out),
     )
 
@@ -168,31 +139,3 @@ def group_importance(
         shuffled[:, columns] = lists.features[order][:, columns]
         losses[group] = whole - mean_average_precision(lists, score_pairs(network, shuffled))
     return losses
-
-
-def features_without(without_groups: Sequence[str]) -> tuple[str, ...]:
-    """The pair features that are not in these groups; ModellingError where a group does not exist,
-    or none is left."""
-    groups = feature_groups()
-    if unknown := sorted(set(without_groups) - set(groups.values())):
-        raise ModellingError(
-            f"there is no group of features {', '.join(unknown)}: know "
-            f"{', '.join(sorted(set(groups.values())))}"
-        )
-    names = tuple(name for name, group in groups.items() if group not in without_groups)
-    if not names:
-        raise ModellingError("no group of features is left")
-    return names
-
-
-def _columns(lists: RankingLists, columns: NDArray[np.int64]) -> RankingLists:
-    return lists.with_features(lists.features[:, columns])
-
-
-def _scaled(lists: RankingLists, levels: NDArray[np.float32]) -> RankingLists:
-    """Half precision is enough for quantiles, and half the memory."""
-    scaled = np.empty(lists.features.shape, dtype=np.float16)
-    for start in range(0, len(scaled), LEVEL_SAMPLE):
-        part = slice(start, start + LEVEL_SAMPLE)
-        scaled[part] = scale(lists.features[part], levels)
-    return lists.with_features(scaled)

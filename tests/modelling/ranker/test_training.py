@@ -13,8 +13,9 @@ from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.fallback import WithFallback
 from hm_platform.modelling.metrics import measure
 from hm_platform.modelling.parameters import RankingParams
+from hm_platform.modelling.ranker.examples import TooLittleToRankError
 from hm_platform.modelling.ranker.inputs import feature_groups
-from hm_platform.modelling.ranker.training import TooLittleToRankError, TrainedRanker, train_ranker
+from hm_platform.modelling.ranker.training import TrainedRanker, train_ranker
 from hm_platform.modelling.recommenders import Recommender, eligible_articles
 from hm_platform.modelling.selection import baselines
 from tests.modelling.networks import everybody, recommender_for
@@ -58,7 +59,7 @@ def test_it_learns_that_customers_buy_what_is_due(learnt):
 
 
 def test_a_sample_of_the_pairs_will_do_for_the_levels(learnt, tmp_path, monkeypatch):
-    monkeypatch.setattr("hm_platform.modelling.ranker.training.LEVEL_SAMPLE", 500)
+    monkeypatch.setattr("hm_platform.modelling.ranker.examples.LEVEL_SAMPLE", 500)
     trained = train_on(WORLD, tmp_path, learnt.params, weeks=4)
     assert trained.lists * 40 > 5000
     assert trained.recommender.levels.tobytes() != learnt.recommender.levels.tobytes()

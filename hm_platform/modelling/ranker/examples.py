@@ -1,0 +1,143 @@
+"""What a ranker is fitted to: lists of past weeks, with their features as a network reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hm_platform.modelling.candidates import CandidateRecall
+from hm_platform.modelling.errors import ModellingError
+from hm_platform.modelling.parameters import RankingParams
+from hm_platform.modelling.ranker.inputs import feature_groups
+from hm_platform.modelling.ranker.lists import (
+    LabelledWeek,
+    RankingLists,
+    concatenate,
+    make_lists,
+)
+from hm_platform.modelling.ranker.scaling import fit_levels, scale
+from hm_platform.modelling.two_tower import TwoTowerRecommender
+
+LEVEL_SAMPLE = 200_000
+
+
+class TooLittleToRankError(ModellingError):
+    """There are too few lists to learn a ranking from; the message says how many."""
+
+
+@dataclass(frozen=True)
+class RankingExamples:
+    """Lists to fit a network to, and lists to stop by.
+
+    features : the names of the columns
+    levels : float32, shape (features, LEVELS), fitted to ``lists`` (see ``scaling``)
+    lists : of past weeks, those in which something was bought and something was not; scaled
+    held_out : of all buyers of the validation week, scaled; None where nobody bought
+    recall : candidate source (and ``union``) -> recall among the buyers of the validation week, or
+        of the last past week where nobody bought in that
+    """
+
+    features: tuple[str, ...]
+    levels: NDArray[np.float32]
+    lists: RankingLists
+    held_out: RankingLists | None
+    recall: Mapping[str, CandidateRecall]
+
+    def scaled(self, lists: RankingLists) -> RankingLists:
+        """Other lists, as :func:`make_lists` makes them, as a network fitted to these reads them.
+
+        Half precision is enough for quantiles, and half the memory.
+        """
+        columns = _positions(self.features)
+        scaled = np.empty((len(lists.features), len(columns)), dtype=np.float16)
+        for start in range(0, len(scaled), LEVEL_SAMPLE):
+            part = slice(start, start + LEVEL_SAMPLE)
+            scaled[part] = scale(lists.features[part][:, columns], self.levels)
+        return lists.with_features(scaled)
+
+    def without(self, group: str) -> RankingExamples:
+        """The same without a group of features.
+
+        Raises ModellingError where there is no such group, or no other.
+        """
+        features = tuple(name for name in features_without([group]) if name in self.features)
+        columns = np.array([self.features.index(name) for name in features])
+        return replace(
+            self,
+            features=features,
+            levels=self.levels[columns],
+            lists=_columns(self.lists, columns),
+            held_out=None if self.held_out is None else _columns(self.held_out, columns),
+        )
+
+
+def ranking_examples(
+    two_tower: TwoTowerRecommender,
+    weeks: Sequence[LabelledWeek],
+    validation: LabelledWeek,
+    params: RankingParams,
+    seed: int,
+) -> RankingExamples:
+    """The lists of these weeks.
+
+    two_tower : the retrieval model, trained on what lies before the first of ``weeks``
+    weeks : past weeks, each with its snapshot, oldest first
+
+    Raises TooLittleToRankError when fewer than ``params.fewest_lists`` customers bought any of
+    their candidates in these weeks, ModellingError when a source or a group of features does not
+    exist or none is left.
+    """
+    rng = np.random.default_rng(seed)
+    features = features_without(params.without_groups)
+    most = max(1, params.lists // max(len(weeks), 1))
+    parts = []
+    recall: Mapping[str, CandidateRecall] = {}
+    for week in weeks:
+        lists, recall = make_lists(week, two_tower, params.without_sources, most, rng)
+        parts.append(lists.learnable())
+    found = sum(map(len, parts))
+    if found < params.fewest_lists:
+        raise TooLittleToRankError(
+            f"{found} lists of past weeks hold something that was bought, and a ranker needs "
+            f"{params.fewest_lists} to learn from"
+        )
+    unscaled = concatenate(parts)
+    del parts
+    pairs = len(unscaled.features)
+    sample = np.sort(rng.choice(pairs, min(pairs, LEVEL_SAMPLE), replace=False))
+    levels = fit_levels(unscaled.features[sample][:, _positions(features)])
+    examples = RankingExamples(features, levels, unscaled, None, recall)
+    examples = replace(examples, lists=examples.scaled(unscaled))
+    del unscaled
+    if not len(validation.bought.customers):
+        return examples
+    held_out, recall = make_lists(validation, two_tower, params.without_sources, params.lists, rng)
+    return replace(examples, held_out=examples.scaled(held_out), recall=recall)
+
+
+def features_without(without_groups: Sequence[str]) -> tuple[str, ...]:
+    """The pair features that are not in these groups; ModellingError where a group does not exist,
+    or none is left."""
+    groups = feature_groups()
+    if unknown := sorted(set(without_groups) - set(groups.values())):
+        raise ModellingError(
+            f"there is no group of features {', '.join(unknown)}: know "
+            f"{', '.join(sorted(set(groups.values())))}"
+        )
+    names = tuple(name for name, group in groups.items() if group not in without_groups)
+    if not names:
+        raise ModellingError("no group of features is left")
+    return names
+
+
+def _positions(features: Sequence[str]) -> NDArray[np.int64]:
+    """Where these features are among all pair features."""
+    everything = list(feature_groups())
+    return np.array([everything.index(name) for name in features])
+
+
+def _columns(lists: RankingLists, columns: NDArray[np.int64]) -> RankingLists:
+    return lists.with_features(lists.features[:, columns])
