@@ -35,11 +35,12 @@ _METHOD = """\
   sources. Seconds are to fit and to recommend, on {cores} cores.
 - Peers' settings come from their papers or were chosen on the target weeks {validation}, never on
   those above: `python -m benchmarks.quality --tune` shows the choices.
-- hm_platform's own settings are not all as clean. How long and how fast its retrieval model trains
-  was chosen on the weeks of 2017-12-04 and 2017-12-18, the damping of co-purchases on those of
-  2017-11-06 and 2017-12-11, and the rule that settles between its two stages was made after a look
-  at the week of 2017-12-25. All of these are among the weeks above, so its figures are flattered by
-  that. The ranker's inputs were chosen on the weeks of 2017-09-18 and 2017-10-16.
+- hm_platform's own settings were chosen on target weeks before those above, too: how long and how
+  fast its retrieval model trains, how many past weeks its ranker learns from and what it reads on
+  those of 2017-09-18 to 2017-10-16, the damping of co-purchases on 2017-09-11 and 2017-10-09. Two
+  things are not as clean. The rule that settles between its two stages was made after a look at the
+  week of 2017-12-25. And earlier versions were scored on the weeks above as well, so whoever worked
+  on later ones knew how those had done.
 - Intervals are 95 % bootstrap intervals of paired differences over customer-weeks, where whole
   customers are drawn again with all their weeks.
 - Coverage is the share of the articles sold before a week that is in anybody's list.
