@@ -86,7 +86,8 @@ def main(
         ]
         for name in names
     }
-    results = summarise(scored)
+    hidden = hide_pasts(targets, scratch) if ours.NAME in names else []
+    results = summarise(scored, hidden)
     Console(highlight=False).print(report.terminal(results))
     for file in report.write(results, docs, JSON, os.cpu_count() or 1):
         say(f"written to {file}")
@@ -127,6 +128,15 @@ def target_week(dataset: Dataset, day: date) -> TargetWeek:
         return dataset.target(day)
     except ValueError as error:
         raise ArgumentError(str(error)) from None
+
+
+def hide_pasts(targets: Sequence[TargetWeek], scratch: Path) -> list[ours.HiddenPast]:
+    """Ask hm_platform, built for all these weeks, for their buyers as if they were new."""
+    found = []
+    for target in targets:
+        say(f"{ours.NAME}, buyers of the week of {target.first_day} as if they were new ...")
+        found.append(ours.measure_as_if_new(scratch / "home", target, scratch / "lists"))
+    return found
 
 
 def tune_peers(names: Sequence[str], targets: Sequence[TargetWeek], cache: Path) -> None:

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from benchmarks.quality.comparison import Difference
 from benchmarks.quality.groups import GroupScore
+from benchmarks.quality.ours import NAME
 from benchmarks.quality.protocol import VALIDATION
-from benchmarks.quality.results import METRICS, Results, Row
+from benchmarks.quality.results import METRICS, SEGMENTS, Results, Row
 from hm_platform.behaviour.charts import Bar, bars
 
 HEADINGS = ("MAP@12", "recall@12", "NDCG@12", "hit rate", "coverage", "s a week")
@@ -25,6 +26,12 @@ hm_platform beside well-known recommenders on The Complete Journey. For each tar
 purchases before its first day are known and nothing else. Scored are all customers who bought in
 the week, twelve articles each, on the distinct articles they bought; repeats are allowed and every
 article may be recommended. MAP@12 is the measure of Kaggle's H&M competition.
+"""
+_HIDDEN = """\
+Few customers buy for the first time in these weeks: their group above says little. Here customers
+with a past are asked for as if they had none. Their purchases and ids are hidden, a quarter of the
+customers at a time; their attributes are not, nor what the others bought. Sums over everybody, such
+as an article's sales, still hold their purchases. {customer_weeks:,} customer-weeks.
 """
 _METHOD = """\
 ## How it was measured
@@ -76,6 +83,7 @@ def markdown(results: Results, plot: str, cores: int) -> str:
             "",
             *_groups("purchases before", "customer-weeks", results.customers),
             "",
+            *_as_if_new(results),
             "## Articles by how long they have been sold, share found",
             "",
             "Of the articles that customers bought, how many were among their twelve.",
@@ -139,6 +147,26 @@ def _verdict(results: Results) -> str:
         f"{_difference(d)} MAP@12, which is {d.relative:+.1%} "
         f"({d.relative_low:+.1%} to {d.relative_high:+.1%})."
     )
+
+
+def _as_if_new(results: Results) -> list[str]:
+    """The section on customers whose past was hidden; nothing where that was not measured."""
+    found = results.as_if_new
+    if found is None:
+        return []
+    return [
+        "## Customers as if they were new",
+        "",
+        _HIDDEN.format(customer_weeks=found.customer_weeks),
+        *markdown_table(
+            ["recommender", "MAP@12", f"{NAME} − it"],
+            [
+                [NAME, f"{found.ours:.4f}", ""],
+                [SEGMENTS, f"{found.segments:.4f}", _difference(found.difference)],
+            ],
+        ),
+        "",
+    ]
 
 
 def _cells(row: Row) -> list[str]:

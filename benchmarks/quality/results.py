@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.quality.comparison import Difference, paired_difference
 from benchmarks.quality.groups import GroupScore, by_article, by_customer
-from benchmarks.quality.ours import NAME, RETRIEVAL
+from benchmarks.quality.ours import NAME, RETRIEVAL, HiddenPast
 from benchmarks.quality.scoring import Scored, pooled
 
 METRICS = ("map", "recall", "ndcg", "hit_rate")
@@ -35,12 +35,27 @@ class Row:
 
 
 @dataclass(frozen=True)
+class AsIfNew:
+    """hm_platform and segment popularity over buyers whose past was hidden.
+
+    ours, segments : MAP@12
+    difference : of ours to segment popularity's
+    """
+
+    customer_weeks: int
+    ours: float
+    segments: float
+    difference: Difference
+
+
+@dataclass(frozen=True)
 class Results:
     """A whole run.
 
     reference : hm_platform, or the best peer where hm_platform was left out
     rows : best MAP@12 first
     customers, articles : group scores of the reference, the best other one, and segment popularity
+    as_if_new : None where hm_platform was left out, or nobody who bought had a history
     """
 
     weeks: Sequence[str]
@@ -49,6 +64,7 @@ class Results:
     rows: Sequence[Row]
     customers: Mapping[str, Sequence[GroupScore]]
     articles: Mapping[str, Sequence[GroupScore]]
+    as_if_new: AsIfNew | None = None
 
     @property
     def best_other(self) -> Row | None:
@@ -56,8 +72,11 @@ class Results:
         return next((row for row in self.rows if row.name not in (self.reference, RETRIEVAL)), None)
 
 
-def summarise(scored: Mapping[str, Sequence[Scored]]) -> Results:
-    """Compare recommenders that were all scored on the same weeks."""
+def summarise(scored: Mapping[str, Sequence[Scored]], hidden: Sequence[HiddenPast] = ()) -> Results:
+    """Compare recommenders that were all scored on the same weeks.
+
+    hidden : these weeks' buyers as if they were new, where hm_platform takes part
+    """
     maps = {name: pooled(weeks, "map") for name, weeks in scored.items()}
     ranking = sorted(scored, key=lambda name: -maps[name].mean())
     reference = NAME if NAME in scored else ranking[0]
@@ -83,4 +102,20 @@ def summarise(scored: Mapping[str, Sequence[Scored]]) -> Results:
         rows,
         {name: by_customer(scored[name]) for name in shown},
         {name: by_article(scored[name]) for name in shown},
+        _as_if_new(hidden),
+    )
+
+
+def _as_if_new(hidden: Sequence[HiddenPast]) -> AsIfNew | None:
+    """All weeks together; None without a customer."""
+    if not any(len(week.customers) for week in hidden):
+        return None
+    ours = np.concatenate([week.ours for week in hidden])
+    segments = np.concatenate([week.segments for week in hidden])
+    who = np.concatenate([week.customers for week in hidden])
+    return AsIfNew(
+        len(who),
+        float(ours.mean()),
+        float(segments.mean()),
+        paired_difference(who, ours, segments),
     )

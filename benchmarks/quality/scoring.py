@@ -79,9 +79,14 @@ def kept(file: Path, target: TargetWeek) -> Scored | None:
 
 
 def keep(file: Path, scored: Scored) -> Scored:
-    """Write lists and seconds, whole or not at all."""
+    """Write lists and seconds, and return them."""
+    write(file, lists=scored.lists, seconds=np.float64(scored.seconds))
+    return scored
+
+
+def write(file: Path, **arrays: NDArray | np.floating) -> None:
+    """Write arrays by their names, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial.npz")
-    np.savez(partial, lists=scored.lists, seconds=scored.seconds)
+    np.savez(partial, **arrays)  # type: ignore[arg-type]
     partial.replace(file)
-    return scored

@@ -58,7 +58,8 @@ def behavioral_report(
     The table is the board; the page, with plots and examples, is a self-contained HTML file.
     """
     from hm_platform.behaviour import board, plots
-    from hm_platform.behaviour.cold_start import cold_articles
+    from hm_platform.behaviour.cold_articles import cold_articles
+    from hm_platform.behaviour.cold_customers import as_if_new, compared
     from hm_platform.behaviour.inputs import ReportInputs
     from hm_platform.behaviour.reclist_tests import run_behavioral_tests
     from hm_platform.behaviour.report import render_html, render_nobody_bought
@@ -105,6 +106,7 @@ def behavioral_report(
         published_reason=model.reason(),
         training=model.training,
         sources=candidate_sources(model.manifest),
+        as_if_new=as_if_new(compared(model.models, model.published()), snapshot, bought),
         cold_articles=cold_articles(model.retrieval().prepare(snapshot), snapshot, bought),
         volumes=[
             volume("train", train),

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hm_platform.behaviour.cold_start import ColdArticles
+from hm_platform.behaviour.cold_articles import ColdArticles
+from hm_platform.behaviour.cold_customers import AsIfNew
 from hm_platform.errors import PlatformError
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.candidates import CandidateRecall
@@ -94,6 +95,8 @@ class ReportInputs:
     training : stage of the model, named like its recommender -> its training curves, one mapping
         an epoch
     sources : what the model says of its candidates, or None
+    as_if_new : how good lists would be for the test customers if they were new, or None where that
+        was not measured
     cold_articles : how articles without a sale could be put in order, or None where nothing could
     versions, fingerprints : name -> value, shown as they are
     feature_graph_svg : an SVG document, or None
@@ -112,6 +115,7 @@ class ReportInputs:
     published_reason: str
     training: Mapping[str, Sequence[Epoch]] = field(default_factory=dict)
     sources: Sources | None = None
+    as_if_new: AsIfNew | None = None
     cold_articles: ColdArticles | None = None
     volumes: Sequence[SplitVolume] = ()
     versions: Mapping[str, str] = field(default_factory=dict)

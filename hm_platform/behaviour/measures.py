@@ -130,6 +130,29 @@ def cold_customers(inputs: ReportInputs) -> dict[str, Any]:
     }
 
 
+def as_if_new(inputs: ReportInputs) -> dict[str, Any]:
+    """What the test customers with a history would have been served without it.
+
+    ``customers``: how many they are; ``recommenders``: name -> ``map@k``, its ``gain`` over segment
+    popularity and the ``standard_error`` of that (None for a single customer), empty without
+    customers or where nothing was measured.
+    """
+    found = inputs.as_if_new
+    if found is None or not len(found.customers):
+        return {"customers": 0, "recommenders": {}}
+    return {
+        "customers": len(found.customers),
+        "recommenders": {
+            name: {
+                f"map@{found.k}": _mean(values),
+                "gain": found.gain(name).mean,
+                "standard_error": found.gain(name).standard_error,
+            }
+            for name, values in found.average_precision.items()
+        },
+    }
+
+
 def cold_articles(inputs: ReportInputs) -> dict[str, Any]:
     """How well articles without a sale could be put in order, for those who bought one of them.
 

@@ -97,6 +97,16 @@ class BehavioralRecList(RecList):
         """
         return measures.cold_customers(self.inputs)
 
+    @rec_test("as_if_new", display_type=CHART_TYPE.BARS)
+    def test_as_if_new(self) -> dict[str, Any]:
+        """
+        Customers who had bought before, asked for as if they never had. Their purchases and ids
+        are hidden, a quarter of the customers at a time; what else is known of them is not, nor
+        what the others buy. Does a list then foresee more than the best sellers of the customer's
+        segment? A recommender that needs a history serves just these.
+        """
+        return measures.as_if_new(self.inputs)
+
     @rec_test("cold_articles", display_type=CHART_TYPE.BARS)
     def test_cold_articles(self) -> dict[str, Any]:
         """

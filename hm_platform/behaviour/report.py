@@ -84,6 +84,7 @@ def _view(inputs: ReportInputs, results: BehavioralResults) -> tables.View:
         "two_stages": {"ranker", "two_tower"} <= {r.name for r in inputs.recommenders},
         "sources": _sources(inputs.sources),
         "cold_customers": tables.cold_customers(inputs, results["cold_customers"].result),
+        "as_if_new": tables.as_if_new(inputs, results["as_if_new"].result),
         "cold_articles": tables.cold_articles(results["cold_articles"].result),
         "stages": _stages(inputs.training),
         "volumes": tables.volumes(inputs),

@@ -7,6 +7,7 @@ from typing import Any
 
 from hm_platform.behaviour import plots, wording
 from hm_platform.behaviour.board import best_of
+from hm_platform.behaviour.cold_customers import REFERENCE
 from hm_platform.behaviour.inputs import Epoch, ReportInputs, Sources
 from hm_platform.behaviour.reclist_tests import BehavioralResults
 
@@ -202,6 +203,26 @@ def cold_customers(inputs: ReportInputs, found: Mapping[str, Any]) -> View:
         "rows": [
             _row(inputs, name, [wording.score(value)])
             for name, value in found["recommenders"].items()
+        ],
+    }
+
+
+def as_if_new(inputs: ReportInputs, found: Mapping[str, Any]) -> View:
+    def cells(name: str, values: Mapping[str, Any]) -> list[str]:
+        gain = wording.gain(values["gain"], values["standard_error"])
+        return [wording.score(values[metric]), "" if name == REFERENCE else gain]
+
+    metric = f"map@{inputs.as_if_new.k if inputs.as_if_new else inputs.k}"
+    return {
+        "counted": wording.plural(found["customers"], "customer"),
+        "heads": [
+            "Recommender",
+            wording.metric_label(metric),
+            f"Against {wording.label(REFERENCE).lower()}",
+        ],
+        "rows": [
+            _row(inputs, name, cells(name, values))
+            for name, values in found["recommenders"].items()
         ],
     }
 

@@ -25,6 +25,11 @@ def score(value: float) -> str:
     return f"{value:.4f}" if value == 0 or abs(value) >= 0.00005 else f"{value:.1e}"
 
 
+def gain(value: float, error: float | None) -> str:
+    """By how much one score is above another: ``+0.0082 ± 0.0023``."""
+    return f"{value:+z.4f}" + ("" if error is None else f" ± {error:.4f}")
+
+
 def percent(share: float) -> str:
     """A share from 0 to 1: whole percents, one decimal within ten of either end."""
     value = 100 * share

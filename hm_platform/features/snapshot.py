@@ -10,12 +10,19 @@ were in the training split come first, so an index below ``training_articles`` (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from hm_platform.features import catalogue
+from hm_platform.features.arrays import NEVER
+
+_OF_PURCHASES = ("purchases", "days")
+"""The units of the customer features that come from purchases; the others are attributes."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,15 @@ class Histories:
     def lengths(self) -> NDArray[np.int64]:
         """How many distinct articles each customer has; shape (customers,)."""
         return np.diff(self.offsets)
+
+    def without(self, customers: NDArray[np.bool_]) -> Histories:
+        """The same, with nothing in it of some customers; ``customers`` has shape (customers,)."""
+        lengths = self.lengths()
+        kept = np.repeat(~customers, lengths)
+        return Histories(
+            np.concatenate([[0], np.cumsum(np.where(customers, 0, lengths))]).astype(np.int64),
+            **{f.name: getattr(self, f.name)[kept] for f in fields(self) if f.name != "offsets"},
+        )
 
 
 @dataclass(frozen=True)
@@ -100,3 +116,32 @@ class Snapshot:
     @property
     def n_customers(self) -> int:
         return len(self.customer_ids)
+
+    def as_if_new(self, customers: NDArray[np.integer]) -> Snapshot:
+        """The same, as if these customers had never bought and no model knew them.
+
+        Their histories are empty, their ids null, their features of purchases and days those of
+        somebody without a purchase; their attributes stay. Article features and co-purchases stay
+        too: they are sums over everybody, in which these customers' own purchases still count.
+
+        customers : indices
+        """
+        hidden = np.zeros(self.n_customers, dtype=bool)
+        hidden[customers] = True
+        forgotten = {
+            feature.name: _forgotten(self.customers[feature.name], feature.name, hidden)
+            for feature in catalogue.features("customers")
+            if feature.tags["unit"] in _OF_PURCHASES and feature.name in self.customers
+        }
+        return replace(
+            self,
+            customer_ids=pc.if_else(hidden, pa.scalar(None, pa.string()), self.customer_ids),
+            customers={**self.customers, **forgotten},
+            histories=self.histories.without(hidden),
+        )
+
+
+def _forgotten(values: NDArray, feature: str, hidden: NDArray[np.bool_]) -> NDArray:
+    """A feature's values, with those of somebody without a purchase where they are hidden."""
+    nothing = NEVER if feature.startswith("days_since_") else 0
+    return np.where(hidden, values.dtype.type(nothing), values)

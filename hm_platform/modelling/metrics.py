@@ -31,6 +31,15 @@ class Purchased:
     offsets: NDArray[np.int64]
     articles: NDArray[np.int32]
 
+    def of(self, asked: NDArray[np.bool_]) -> Purchased:
+        """What some of them bought; ``asked`` has shape (n,)."""
+        counts = np.diff(self.offsets)
+        return Purchased(
+            self.customers[asked],
+            np.concatenate([[0], np.cumsum(counts[asked])]).astype(np.int64),
+            self.articles[np.repeat(asked, counts)],
+        )
+
 
 def purchased(customers: NDArray[np.integer], articles: NDArray[np.integer]) -> Purchased:
     """Purchased from a week's purchases, one (customer, article) a purchase, in any order."""

@@ -21,7 +21,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from hm_platform.behaviour.cold_start import ColdArticles, ColdScores
+from hm_platform.behaviour.cold_articles import ColdArticles, ColdScores
+from hm_platform.behaviour.cold_customers import AsIfNew
 from hm_platform.behaviour.inputs import Evaluated, ReportInputs, Sources, SplitVolume
 from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
 from hm_platform.modelling.candidates import CandidateRecall
@@ -120,6 +121,14 @@ def build(
                 "union": CandidateRecall(0.52, 0.52, 212.0),
             },
             {"kind": 0.001, "recency": 0.0125, "two_tower": -0.0002},
+        ),
+        "as_if_new": AsIfNew(
+            int32([0, 1, 4]),
+            3,
+            {
+                "two_tower": np.array([0.5, 0, 0.25]),
+                "segment_popularity": np.array([0.25, 0.125, 0]),
+            },
         ),
         "cold_articles": ColdArticles(2, 1, 3, {"two_tower": ColdScores(0.75, 0.5)}),
         "volumes": [

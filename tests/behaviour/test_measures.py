@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hm_platform.behaviour import measures, slices
+from hm_platform.behaviour.cold_customers import AsIfNew
 from hm_platform.behaviour.inputs import ReportInputs
 from hm_platform.features.snapshot import Snapshot
 
@@ -110,6 +111,23 @@ def test_cold_customers_are_exactly_those_of_the_activity_group(
     group = groups.get("0", {"customers": 0, "recommenders": {}})
     assert cold["customers"] == group["customers"]
     assert cold["recommenders"] == pytest.approx(group["recommenders"])
+
+
+def test_customers_as_if_they_were_new(inputs: ReportInputs) -> None:
+    # Two-tower is ahead by 1/4, -1/8 and 1/4.
+    found = measures.as_if_new(inputs)
+    error = np.std([0.25, -0.125, 0.25], ddof=1) / np.sqrt(3)
+    assert found["customers"] == 3
+    assert found["recommenders"] == {
+        "two_tower": {"map@3": 0.25, "gain": 0.125, "standard_error": pytest.approx(error)},
+        "segment_popularity": {"map@3": 0.125, "gain": 0, "standard_error": 0},
+    }
+
+
+@pytest.mark.parametrize("found", [None, AsIfNew(np.zeros(0, np.int32), 3, {"a": np.zeros(0)})])
+def test_nobody_as_if_new(inputs: ReportInputs, found: AsIfNew | None) -> None:
+    nothing = {"customers": 0, "recommenders": {}}
+    assert measures.as_if_new(replace(inputs, as_if_new=found)) == nothing
 
 
 def test_articles_without_a_sale_say_what_was_measured(inputs: ReportInputs) -> None:

@@ -14,8 +14,8 @@ from hm_platform.behaviour.inputs import BehaviourError, ReportInputs
 from hm_platform.behaviour.reclist_tests import BehavioralRecList, run_behavioral_tests
 
 TESTS = [
-    *("accuracy", "activity", "cold_customers", "cold_articles"),
-    *("repeats", "coverage", "popularity", "sanity"),
+    *("accuracy", "activity", "cold_customers", "as_if_new"),
+    *("cold_articles", "repeats", "coverage", "popularity", "sanity"),
 ]
 
 

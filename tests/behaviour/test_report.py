@@ -9,10 +9,12 @@ from datetime import date
 from html import unescape
 from html.parser import HTMLParser
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from hm_platform.behaviour.cold_start import ColdArticles, ColdScores
+from hm_platform.behaviour.cold_articles import ColdArticles, ColdScores
+from hm_platform.behaviour.cold_customers import AsIfNew
 from hm_platform.behaviour.inputs import BehaviourError, Evaluated, ReportInputs, Sources
 from hm_platform.behaviour.reclist_tests import run_behavioral_tests
 from hm_platform.behaviour.report import render_html, render_nobody_bought
@@ -188,6 +190,20 @@ def test_customers_without_a_purchase_are_counted_in_words(
     assert "<p>No customer without a purchase before the test week bought in it.</p>" in nobody
 
 
+def test_customers_as_if_they_were_new_stand_against_segment_popularity(
+    make_inputs: Make,
+) -> None:
+    html = page(make_inputs())
+    assert "MAP@3 over 3 customers whose past is hidden, differences ± standard error" in html
+    assert [
+        ["Recommender", "MAP@3", "Against segment popularity"],
+        ["Two-tower published", "0.2500", "+0.1250 ± 0.1250"],
+        ["Segment popularity", "0.1250", ""],
+    ] in Checked(html).tables
+    nobody = page(make_inputs(as_if_new=AsIfNew(np.zeros(0, np.int32), 3)))
+    assert "No customer with a past to hide bought in the test week." in nobody
+
+
 @pytest.mark.parametrize(
     ("found", "words"),
     [
@@ -324,6 +340,8 @@ def test_without_faults_there_is_no_warning(inputs: ReportInputs) -> None:
         {"training": {"two_tower": [{"epoch": 1, "train_loss": float("nan")}]}},
         {"sources": None},
         {"sources": Sources({"repurchase": CandidateRecall(0, 0, 0)})},
+        {"as_if_new": None},
+        {"as_if_new": AsIfNew(np.array([2], np.int32), 3, {"segment_popularity": np.ones(1)})},
         {"cold_articles": None},
         {"volumes": []},
         {"versions": {}, "fingerprints": {}},

@@ -31,6 +31,19 @@ def test_score(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.00824, 0.00231, "+0.0082 ± 0.0023"),
+        (-0.0005, 0.0, "-0.0005 ± 0.0000"),
+        (-0.00001, 0.1, "+0.0000 ± 0.1000"),
+        (0.25, None, "+0.2500"),
+    ],
+)
+def test_gain(value: float, error: float | None, text: str) -> None:
+    assert wording.gain(value, error) == text
+
+
+@pytest.mark.parametrize(
     ("first", "text"),
     [
         (date(2017, 6, 5), "5–11 June 2017"),

@@ -76,6 +76,19 @@ def test_purchased_counts_each_article_once_and_orders_customers():
     assert week.articles.tolist() == [1, 3, 5]
 
 
+@given(cases(), st.data())
+def test_some_of_the_customers_keep_what_they_bought(case, data):
+    _, bought = case
+    n = len(bought)
+    asked = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    pairs = [(10 * c, a) for c, row in enumerate(bought) for a in row]
+    kept = [pair for pair in pairs if asked[pair[0] // 10]]
+    found = purchased(*np.array(pairs).T).of(asked)
+    wanted = purchased(*np.array(kept, dtype=np.int64).reshape(-1, 2).T)
+    for name, values in vars(wanted).items():
+        np.testing.assert_array_equal(getattr(found, name), values, strict=True)
+
+
 def test_a_week_in_which_nobody_bought_has_no_metrics():
     nobody = purchased(np.zeros(0, int), np.zeros(0, int))
     with pytest.raises(ModellingError, match="nobody bought"):

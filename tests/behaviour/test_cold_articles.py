@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hm_platform.behaviour import cold_start
-from hm_platform.behaviour.cold_start import ColdArticles, ColdScores, cold_articles
+from hm_platform.behaviour import cold_articles as module
+from hm_platform.behaviour.cold_articles import ColdArticles, ColdScores, cold_articles
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.baselines.popularity import SegmentShares
 from hm_platform.modelling.metrics import Purchased, purchased
@@ -150,7 +150,7 @@ def test_as_by_the_slow_way_whatever_the_block(
 ) -> None:
     world, snapshot, week = with_unsold(seed)
     scorer = recommender_for(world).prepare(snapshot)
-    monkeypatch.setattr(cold_start, "PAIRS", pairs)
+    monkeypatch.setattr(module, "PAIRS", pairs)
     found = cold_articles(scorer, snapshot, week, k)
     assert found.customers > 0
     for method, (recall, percentile) in slowly(scorer, snapshot, week, k).items():
@@ -176,6 +176,6 @@ def test_memory_is_bounded_with_many_articles() -> None:
     finally:
         tracemalloc.stop()
     assert (found.customers, found.articles) == (n, n_articles - 1)
-    assert everyone_the_same.largest <= cold_start.PAIRS
+    assert everyone_the_same.largest <= module.PAIRS
     # The scores of all pairs would be 80 MB, with what is computed from them 300 MB.
     assert peak < 120e6
