@@ -36,6 +36,13 @@ def totals(groups: Int32s, values: Int32s, n: int) -> Int32s:
     return np.bincount(groups, weights=values, minlength=n).astype(np.int32)
 
 
+def shares(part: Int32s, whole: Int32s) -> Float32s:
+    """``part / whole``, NaN where the whole is 0; shape (n,)."""
+    result = np.full(len(whole), np.nan, np.float32)
+    np.divide(part, whole, out=result, where=whole > 0)
+    return result
+
+
 def placed(groups: Int32s, values: NDArray, n: int) -> NDArray:
     """``values`` at their places among the groups 0..n-1, 0 elsewhere; no group occurs twice."""
     result = np.zeros(n, values.dtype)

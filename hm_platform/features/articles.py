@@ -6,7 +6,7 @@ Inputs, bound by ``hm_platform.features.driver``. The ``sold_*`` arrays are colu
 sold_article : int32, the article's index
 sold_week, sold_first_day, sold_last_day : datetime64[D], the week and the first and last day of
     sale in it
-sold_purchases : int32, purchases in the week
+sold_purchases, sold_purchases_online : int32, purchases in the week, and those made online
 sold_mean_price : float64, mean price in the week, NaN where no price is known
 n_articles : how many articles there are; every feature has this length
 cutoff : the first day that is not known yet
@@ -32,6 +32,7 @@ from hm_platform.features.arrays import (
     days_before,
     fewest,
     most,
+    shares,
     totals,
 )
 from hm_platform.features.checks import Array
@@ -74,6 +75,25 @@ def purchases_last_4_weeks(
     """How often the article was bought in the four weeks before the cut-off."""
     start = cutoff - timedelta(weeks=4)
     return _purchases_since(start, sold_article, sold_week, sold_purchases, n_articles)
+
+
+@tag(entity="article", fitted="no", unit="share")
+@check_output_custom(Array(np.float32, low=0, high=1, nan=True))
+def online_share_last_4_weeks(
+    sold_article: Int32s,
+    sold_week: Days,
+    sold_purchases_online: Int32s,
+    purchases_last_4_weeks: Int32s,
+    n_articles: int,
+    cutoff: date,
+) -> Float32s:
+    """Share of the article's purchases in the four weeks before the cut-off that were online.
+
+    NaN where there were none.
+    """
+    start = cutoff - timedelta(weeks=4)
+    online = _purchases_since(start, sold_article, sold_week, sold_purchases_online, n_articles)
+    return shares(online, purchases_last_4_weeks)
 
 
 @tag(entity="article", fitted="no", unit="days")

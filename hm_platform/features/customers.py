@@ -7,7 +7,7 @@ shopped_customer : int32, the customer's index
 shopped_week, shopped_first_day, shopped_last_day : datetime64[D], the week and the first and last
     day of shopping in it
 shopped_days : int32, on how many days of the week the customer bought something
-shopped_purchases : int32, purchases in the week
+shopped_purchases, shopped_purchases_online : int32, purchases in the week, and those made online
 n_customers : how many customers there are; every feature has this length
 cutoff : the first day that is not known yet
 
@@ -32,6 +32,7 @@ from hm_platform.features.arrays import (
     Strings,
     days_before,
     fewest,
+    shares,
     spread_days,
     totals,
 )
@@ -65,6 +66,18 @@ def purchases_last_4_weeks(
     """How many purchases the customer made in the four weeks before the cut-off."""
     recent = shopped_week >= np.datetime64(cutoff - timedelta(weeks=4), "D")
     return totals(shopped_customer[recent], shopped_purchases[recent], n_customers)
+
+
+@tag(entity="customer", fitted="no", unit="share")
+@check_output_custom(Array(np.float32, low=0, high=1, nan=True))
+def online_share(
+    shopped_customer: Int32s,
+    shopped_purchases_online: Int32s,
+    purchases_total: Int32s,
+    n_customers: int,
+) -> Float32s:
+    """Share of the customer's purchases before the cut-off that were online; NaN without any."""
+    return shares(totals(shopped_customer, shopped_purchases_online, n_customers), purchases_total)
 
 
 @tag(entity="customer", fitted="no", unit="days")

@@ -21,10 +21,10 @@ from hm_platform.features.errors import FeatureError
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
 _STAGE = {
-    "article": "article_index INTEGER, week DATE, purchases INTEGER, mean_price DOUBLE, "
-    "first_day DATE, last_day DATE",
-    "customer": "customer_index INTEGER, week DATE, purchases INTEGER, days INTEGER, "
-    "first_day DATE, last_day DATE",
+    "article": "article_index INTEGER, week DATE, purchases INTEGER, purchases_online INTEGER, "
+    "mean_price DOUBLE, first_day DATE, last_day DATE",
+    "customer": "customer_index INTEGER, week DATE, purchases INTEGER, purchases_online INTEGER, "
+    "days INTEGER, first_day DATE, last_day DATE",
     "pair": "customer_index INTEGER, article_index INTEGER, week DATE, purchases INTEGER, "
     "days INTEGER, first_day DATE, last_day DATE",
 }
@@ -158,7 +158,8 @@ class Workspace:
         # Prices are added up row by row, and the sum depends on the order of the rows.
         return self._fetch(
             "SELECT article_index AS sold_article, week AS sold_week, purchases AS sold_purchases, "
-            "mean_price AS sold_mean_price, first_day AS sold_first_day, last_day AS sold_last_day "
+            "purchases_online AS sold_purchases_online, mean_price AS sold_mean_price, "
+            "first_day AS sold_first_day, last_day AS sold_last_day "
             "FROM article WHERE week < $cutoff ORDER BY article_index, week",
             cutoff=cutoff,
         )
@@ -168,7 +169,8 @@ class Workspace:
         # Decayed days are added up row by row, too.
         return self._fetch(
             "SELECT customer_index AS shopped_customer, week AS shopped_week, "
-            "purchases AS shopped_purchases, days AS shopped_days, "
+            "purchases AS shopped_purchases, purchases_online AS shopped_purchases_online, "
+            "days AS shopped_days, "
             "first_day AS shopped_first_day, last_day AS shopped_last_day "
             "FROM customer WHERE week < $cutoff ORDER BY customer_index, week",
             cutoff=cutoff,

@@ -54,6 +54,11 @@ def purchases_of(week: date, seed: int = 0) -> list[Purchase]:
     ]
 
 
+def channel_of(day: date | None) -> int | None:
+    """In which channel all purchases of a day are made: a store, online, or nobody knows."""
+    return (1, 2, None)[day.toordinal() % 3] if day else None
+
+
 def far_days() -> list[Purchase]:
     """A purchase on each of many days, before and after the first week, leap days among them."""
     rng = random.Random(0)
@@ -169,8 +174,11 @@ def insert_purchases(
     """Add purchases to raw.transactions, numbered as the rows of one file."""
     if purchases:
         connection.executemany(
-            "INSERT INTO raw.transactions VALUES (?, ?, ?, ?, 2, ?, ?)",
-            [(*purchase, uri, number) for number, purchase in enumerate(purchases, 1)],
+            "INSERT INTO raw.transactions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (*purchase, channel_of(purchase[0]), uri, number)
+                for number, purchase in enumerate(purchases, 1)
+            ],
         )
 
 

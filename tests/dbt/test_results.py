@@ -16,6 +16,7 @@ from tests.dbt.project import (
     WEEKS,
     Dbt,
     Purchase,
+    channel_of,
     far_days,
     insert_purchases,
     purchases_of,
@@ -58,12 +59,13 @@ def test_unmatched_purchases_are_counted_and_do_not_stop_the_build(built: Built)
 
 def test_article_sales_are_those_counted_in_python(dbt: Dbt) -> None:
     rows = dbt.rows(
-        "SELECT week, article_id, purchases, customers, revenue, mean_price, first_day, last_day "
-        "FROM marts.weekly_article_sales"
+        "SELECT week, article_id, purchases, purchases_online, customers, revenue, mean_price, "
+        "first_day, last_day FROM marts.weekly_article_sales"
     )
     expected = {
         key: (
             len(group),
+            sum(channel_of(p[0]) == 2 for p in group),
             len({p[1] for p in group}),
             pytest.approx(sum(p[3] for p in group)),
             pytest.approx(sum(p[3] for p in group) / len(group)),
@@ -77,12 +79,13 @@ def test_article_sales_are_those_counted_in_python(dbt: Dbt) -> None:
 
 def test_customer_purchases_are_those_counted_in_python(dbt: Dbt) -> None:
     rows = dbt.rows(
-        "SELECT week, customer_id, purchases, articles, days, spend, first_day, last_day "
-        "FROM marts.weekly_customer_purchases"
+        "SELECT week, customer_id, purchases, purchases_online, articles, days, spend, "
+        "first_day, last_day FROM marts.weekly_customer_purchases"
     )
     expected = {
         key: (
             len(group),
+            sum(channel_of(p[0]) == 2 for p in group),
             len({p[2] for p in group}),
             len({p[0] for p in group}),
             pytest.approx(sum(p[3] for p in group)),
@@ -156,6 +159,14 @@ def test_damage_to_the_marts_fails_the_tests_that_guard_them(dbt: Dbt) -> None:
             "UPDATE marts.weekly_customer_purchases SET last_day = last_day + 7 WHERE week = ?",
             [WEEKS[2]],
         )
+        connection.execute(
+            "UPDATE marts.weekly_article_sales SET purchases_online = -1 WHERE week = ?", [WEEKS[1]]
+        )
+        connection.execute(
+            "UPDATE marts.weekly_customer_purchases SET purchases_online = purchases + 1 "
+            "WHERE week = ?",
+            [WEEKS[1]],
+        )
     outcome = dbt.build("--resource-type", "test", "--select", "tag:weekly")
     assert outcome.returncode != 0
     failed = {name for name, status in outcome.statuses.items() if status == "fail"}
@@ -163,6 +174,8 @@ def test_damage_to_the_marts_fails_the_tests_that_guard_them(dbt: Dbt) -> None:
         "joined_transactions_has_every_purchase_once",
         "weekly_article_sales_one_row_per_key",
         "weekly_article_sales_adds_up_to_purchases",
+        "weekly_article_sales_online_is_part_of_purchases",
+        "weekly_customer_purchases_online_is_part_of_purchases",
         "weekly_customer_purchases_week_holds_its_days",
     }
     assert "FAIL 2 joined_transactions_has_every_purchase_once" in outcome.output

@@ -17,6 +17,7 @@ CUTOFF = date(2020, 9, 16)
 ARTICLE = np.array([0, 2, 0], np.int32)
 WEEKS = np.array(["2020-08-05", "2020-08-26", "2020-09-09"], "datetime64[D]")
 PURCHASES = np.array([5, 2, 3], np.int32)
+ONLINE = np.array([5, 0, 1], np.int32)
 FIRST = np.array(["2020-08-06", "2020-08-27", "2020-09-09"], "datetime64[D]")
 LAST = np.array(["2020-08-07", "2020-08-30", "2020-09-15"], "datetime64[D]")
 
@@ -30,6 +31,16 @@ def test_purchases_are_counted_over_all_weeks_the_last_and_the_last_four() -> No
     assert week.tolist() == [3, 0, 0, 0]
     assert month.tolist() == [3, 0, 2, 0]
     assert {total.dtype, week.dtype, month.dtype} == {np.dtype(np.int32)}
+
+
+def test_the_share_bought_online_is_of_the_last_four_weeks() -> None:
+    # Article 0 was bought online alone six weeks before, article 2 in a store alone.
+    month = articles.purchases_last_4_weeks(ARTICLE, WEEKS, PURCHASES, 4, CUTOFF)
+
+    share = articles.online_share_last_4_weeks(ARTICLE, WEEKS, ONLINE, month, 4, CUTOFF)
+
+    np.testing.assert_allclose(share, [1 / 3, np.nan, 0, np.nan], rtol=1e-6)
+    assert share.dtype == np.float32
 
 
 def test_the_day_before_the_cutoff_is_one_day_ago_and_never_is_minus_one() -> None:

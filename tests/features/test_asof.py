@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -147,6 +148,7 @@ def purchases(first: int, last: int) -> st.SearchStrategy[list[Purchase]]:
         st.sampled_from("xyz"),
         st.sampled_from("abcd"),
         st.one_of(st.none(), st.sampled_from([0.0, 0.5, 2.0, 9.0])),
+        st.sampled_from([1, 2]),
     )
     return st.lists(purchase, max_size=25)
 
@@ -186,18 +188,22 @@ def test_features_are_what_the_purchases_say(past: list[Purchase]) -> None:
     articles, customers = shop.article_features(), shop.customer_features()
 
     for row in articles.to_pylist():
-        ages = [
-            (row["cutoff"] - day).days
-            for day, _, article, _ in past
+        bought = [
+            ((row["cutoff"] - day).days, channel == 2)
+            for day, _, article, _, channel in past
             if article == row["article_id"] and day < row["cutoff"]
         ]
+        ages = [age for age, _ in bought]
         assert row["purchases_total"] == len(ages)
         assert row["purchases_last_week"] == sum(age <= 7 for age in ages)
         assert row["purchases_last_4_weeks"] == sum(age <= 28 for age in ages)
+        online = [online for age, online in bought if age <= 28]
+        share = sum(online) / len(online) if online else math.nan
+        assert row["online_share_last_4_weeks"] == pytest.approx(share, nan_ok=True)
         assert row["days_since_first_sale"] == max(ages, default=-1)
         assert row["days_since_last_sale"] == min(ages, default=-1)
         by_buyer: dict[str, set[int]] = {}
-        for day, customer, article, _ in past:
+        for day, customer, article, *_ in past:
             if article == row["article_id"] and day < row["cutoff"]:
                 by_buyer.setdefault(customer, set()).add((row["cutoff"] - day).days)
         buyers = list(by_buyer.values())
@@ -217,11 +223,14 @@ def test_features_are_what_the_purchases_say(past: list[Purchase]) -> None:
         }
         assert {name: row[name] for name in numbers} == pytest.approx(numbers)
     for row in customers.to_pylist():
-        ages = [
-            (row["cutoff"] - day).days
-            for day, customer, _, _ in past
+        bought = [
+            ((row["cutoff"] - day).days, channel == 2)
+            for day, customer, _, _, channel in past
             if customer == row["customer_id"] and day < row["cutoff"]
         ]
+        ages = [age for age, _ in bought]
+        share = sum(online for _, online in bought) / len(bought) if bought else math.nan
+        assert row["online_share"] == pytest.approx(share, nan_ok=True)
         assert row["purchases_total"] == len(ages)
         assert row["purchases_last_4_weeks"] == sum(age <= 28 for age in ages)
         assert row["days_since_last_purchase"] == min(ages, default=-1)

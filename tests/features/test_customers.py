@@ -30,6 +30,16 @@ def test_purchases_and_recency() -> None:
     assert customers.days_since_last_purchase(CUSTOMER, LAST, 3, CUTOFF).tolist() == [-1, 27, 1]
 
 
+def test_the_share_bought_online_is_of_all_purchases_and_unknown_without_any() -> None:
+    whose = np.array([1, 1, 2, 3], np.int32)
+    total = customers.purchases_total(whose, np.array([5, 1, 3, 2], np.int32), 4)
+
+    share = customers.online_share(whose, np.array([3, 0, 0, 2], np.int32), total, 4)
+
+    np.testing.assert_array_equal(share, [np.nan, 0.5, 0, 1])
+    assert share.dtype == np.float32
+
+
 DAYS = np.array([1, 2, 3], np.int32)
 FIRST = np.array(["2020-08-13", "2020-08-19", "2020-09-11"], "datetime64[D]")
 

@@ -20,6 +20,7 @@ from tests.features.world import (
     CUTOFFS,
     NOTHING_FITTED,
     WEEK,
+    Purchase,
     World,
     catalogue_rows,
     days_before,
@@ -141,6 +142,27 @@ def test_a_missing_column_is_named() -> None:
         dataclasses.replace(shop, weekly_article_sales=sales).article_features()
 
 
+def test_shares_bought_online_are_those_of_the_purchases_before_the_cutoff() -> None:
+    known: list[Purchase] = [
+        (days_before(WEEK, 30), "x", "a", 1.0, 1),
+        (days_before(WEEK, 10), "x", "a", 1.0, 2),
+        (days_before(WEEK, 10), "y", "b", 1.0, 1),
+    ]
+    later: list[Purchase] = [(WEEK, "x", "a", 1.0, 2), (WEEK, "z", "b", 1.0, 2)]
+
+    for purchases in (known, known + later):
+        shop = world(purchases, customers="xyz")
+        articles, customers = (
+            of_split(table, "test") for table in (shop.article_features(), shop.customer_features())
+        )
+
+        shares = [row["online_share_last_4_weeks"] for row in articles]
+        assert shares == pytest.approx([1, 0, np.nan], nan_ok=True)
+        assert [row["online_share"] for row in customers] == pytest.approx(
+            [0.5, 0, np.nan], nan_ok=True
+        )
+
+
 def test_no_split_is_an_error() -> None:
     with pytest.raises(FeatureError, match="no split"):
         world([]).article_features(NOTHING_FITTED, {})
@@ -169,7 +191,8 @@ def busy_shop(purchases: int, articles: int, customers: int) -> World:
         def weekly(columns: str) -> pa.Table:
             return db.execute(
                 f"SELECT week, {columns}, count(*)::INTEGER AS purchases, "
-                "week AS first_day, week + 2 AS last_day FROM bought GROUP BY ALL ORDER BY ALL"
+                "(count(*) // 2)::INTEGER AS purchases_online, week AS first_day, "
+                "week + 2 AS last_day FROM bought GROUP BY ALL ORDER BY ALL"
             ).to_arrow_table()
 
         return dataclasses.replace(

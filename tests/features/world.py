@@ -29,8 +29,8 @@ CUTOFFS = {
 RANKING_CUTOFFS = {f"ranking_{i}": WEEK - timedelta(weeks=1 + i) for i in (1, 2)}
 NOTHING_FITTED = Encoders(dict.fromkeys(VOCABULARIES, ()), {name: Scaler() for name in SCALERS})
 
-Purchase = tuple[date, str, str, float | None]
-"""Day, customer, article, price."""
+Purchase = tuple[date, str, str, float | None] | tuple[date, str, str, float | None, int]
+"""Day, customer, article, price, and channel: 1 a store (also where it is left out), 2 online."""
 
 _NUMBERS = {name for name in ARTICLE_COLUMNS if name.endswith(("_no", "_id"))}
 ARTICLE_SCHEMA = pa.schema(
@@ -45,6 +45,7 @@ CUSTOMER_SCHEMA = pa.schema(
 
 _DATED = "SELECT *, time_bucket(INTERVAL 7 DAY, t_dat, DATE '2020-09-16')::DATE AS week FROM bought"
 _DAYS = "min(t_dat) AS first_day, max(t_dat) AS last_day"
+_ONLINE = "count(*) FILTER (sales_channel_id = 2)::INTEGER AS purchases_online"
 
 
 def days_before(cutoff: date, days: int) -> date:
@@ -151,10 +152,12 @@ def world(
     with duckdb.connect() as db:
         db.execute(
             "CREATE TABLE bought "
-            "(t_dat DATE, customer_id VARCHAR, article_id VARCHAR, price DOUBLE)"
+            "(t_dat DATE, customer_id VARCHAR, article_id VARCHAR, price DOUBLE, "
+            "sales_channel_id TINYINT)"
         )
         if purchases:
-            db.executemany("INSERT INTO bought VALUES (?, ?, ?, ?)", [list(p) for p in purchases])
+            rows = [[*p, 1][:5] for p in purchases]
+            db.executemany("INSERT INTO bought VALUES (?, ?, ?, ?, ?)", rows)
 
         def fetch(sql: str) -> pa.Table:
             return db.execute(sql).to_arrow_table()
@@ -166,11 +169,11 @@ def world(
         )
         sales = fetch(
             "SELECT week, article_id, count(*)::INTEGER AS purchases, avg(price) AS mean_price, "
-            f"{_DAYS} FROM ({_DATED}) GROUP BY ALL ORDER BY ALL"
+            f"{_ONLINE}, {_DAYS} FROM ({_DATED}) GROUP BY ALL ORDER BY ALL"
         )
         shopping = fetch(
             "SELECT week, customer_id, count(*)::INTEGER AS purchases, "
-            f"count(DISTINCT t_dat)::INTEGER AS days, {_DAYS} "
+            f"{_ONLINE}, count(DISTINCT t_dat)::INTEGER AS days, {_DAYS} "
             f"FROM ({_DATED}) GROUP BY ALL ORDER BY ALL"
         )
         db.register("article_index", article_index)

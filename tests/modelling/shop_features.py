@@ -13,13 +13,21 @@ Ages = dict[int, dict[int, list[int]]]
 """Article (or customer) -> customer (or article) -> days before the cut-off, one a purchase."""
 
 
+def is_online(purchase: tuple) -> bool:
+    """Two days of three a customer buys online, another one in a store."""
+    when, customer, _ = purchase
+    return (when.toordinal() + customer) % 3 > 0
+
+
 def article_numbers(purchases: list[tuple], n: int, cutoff: date) -> dict[str, np.ndarray]:
     """purchases : day, customer and article, all before the cut-off"""
     ages: Ages = defaultdict(lambda: defaultdict(list))
     for when, customer, article in purchases:
         ages[article][customer].append((cutoff - when).days)
     rows = [_article(ages.get(article, {})) for article in range(n)]
-    return _columns(rows, _article({}))
+    lately = [p for p in purchases if (cutoff - p[0]).days <= 28]
+    online = _online_shares([(p[2], is_online(p)) for p in lately], n)
+    return _columns(rows, _article({})) | {"online_share_last_4_weeks": online}
 
 
 def customer_numbers(purchases: list[tuple], n: int, cutoff: date) -> dict[str, np.ndarray]:
@@ -28,7 +36,17 @@ def customer_numbers(purchases: list[tuple], n: int, cutoff: date) -> dict[str, 
     for when, customer, _ in purchases:
         ages[customer].append((cutoff - when).days)
     rows = [_customer(ages.get(customer, [])) for customer in range(n)]
-    return _columns(rows, _customer([]))
+    online = _online_shares([(p[1], is_online(p)) for p in purchases], n)
+    return _columns(rows, _customer([])) | {"online_share": online}
+
+
+def _online_shares(purchases: list[tuple[int, bool]], n: int) -> np.ndarray:
+    """purchases : article (or customer), and whether it was online"""
+    found: dict[int, list[bool]] = defaultdict(list)
+    for entity, online in purchases:
+        found[entity].append(online)
+    shares = [np.mean(found[entity]) if entity in found else np.nan for entity in range(n)]
+    return np.array(shares, dtype=np.float32)
 
 
 def _columns(rows: list[dict], types: dict) -> dict[str, np.ndarray]:

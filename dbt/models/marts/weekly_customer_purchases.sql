@@ -10,6 +10,7 @@ by_customer as (
         week,
         customer_id,
         count(*)::integer as purchases,
+        count(*) filter (where sales_channel_id = 2)::integer as purchases_online,
         count(distinct article_id)::integer as articles,
         count(distinct t_dat)::integer as days,
         {{ exact_sum('price') }} as spend,

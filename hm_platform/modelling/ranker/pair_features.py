@@ -436,6 +436,15 @@ def age_against_buyers(customer_age_scaled: Float32s, same_buyers_age: Float32s)
     return np.abs(customer_age_scaled - same_buyers_age)
 
 
+@tag(group="affinity")
+@check_output_custom(Array(np.float32, low=0, high=1, nan=True))
+def channel_against_habit(
+    customer_online_share: Float32s, article_online_share_last_4_weeks: Float32s
+) -> Float32s:
+    """How far the customer's share of purchases online lies from the article's."""
+    return np.abs(customer_online_share - article_online_share_last_4_weeks)
+
+
 # The other models.
 
 

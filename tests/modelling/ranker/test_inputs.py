@@ -78,6 +78,8 @@ def test_every_feature_of_every_pair_is_what_its_docstring_says(seed, cutoff):
         expected["trend"] = (expected["buyers_last_week"] + 1) / (recent + 1)
         since = expected["pair_days_since_last"]
         expected["due_by_article"] = since / max(of_article["mean_gap_days"], 1)
+        online = snapshot.customers["online_share"][customer]
+        expected["channel_against_habit"] = abs(online - of_article["online_share_last_4_weeks"])
         expected["two_tower_similarity"] = dense[len(rows)]
         expected["two_tower_repetition"] = np.nan if np.isnan(since) else repeat[len(rows)]
         expected["co_purchase_score"] = candidates.scores[len(rows), 0]
@@ -148,7 +150,13 @@ def test_a_customer_without_a_history_has_features_all_the_same():
     found = dict(zip(features.names, matrix.T, strict=True))
     for name in ("customer_articles", "customer_trips"):
         assert (found[name] == 0).all()
-    for name in ("customer_repeats", "price_against_habit", "type_articles", "due"):
+    for name in (
+        "customer_repeats",
+        "price_against_habit",
+        "type_articles",
+        "due",
+        "channel_against_habit",
+    ):
         assert np.isnan(found[name]).all()
     assert (found["customer_recency"] == -1).all()
     assert not np.isnan(found["two_tower_similarity"]).any()

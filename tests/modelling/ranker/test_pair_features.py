@@ -106,3 +106,8 @@ def test_repeats_are_different_articles_a_purchase():
 
 def test_the_difference_of_ages_has_no_sign():
     same(features.age_against_buyers(floats(1, -1), floats(-0.5, 0.5)), 1.5, 1.5)
+
+
+def test_the_difference_of_channels_has_no_sign_and_is_unknown_where_either_is():
+    customer, article = floats(1, 0.25, 0.5, NAN, 0.5), floats(0, 0.75, 0.5, 0.5, NAN)
+    same(features.channel_against_habit(customer, article), 1, 0.5, 0, NAN, NAN)
