@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from hm_platform.features import catalogue
 from hm_platform.features.arrays import NEVER
 
-_OF_PURCHASES = ("purchases", "days")
-"""The units of the customer features that come from purchases; the others are attributes."""
+_WITHOUT_PURCHASES = {"purchases": 0, "days": 0, "share": np.nan}
+"""The units of the customer features that come from purchases, and what somebody without one has;
+the others are attributes. Days since something are NEVER."""
 
 
 @dataclass(frozen=True)
@@ -120,18 +121,18 @@ class Snapshot:
     def as_if_new(self, customers: NDArray[np.integer]) -> Snapshot:
         """The same, as if these customers had never bought and no model knew them.
 
-        Their histories are empty, their ids null, their features of purchases and days those of
-        somebody without a purchase; their attributes stay. Article features and co-purchases stay
-        too: they are sums over everybody, in which these customers' own purchases still count.
+        Their histories are empty, their ids null, what comes of purchases is as for somebody
+        without one; their attributes stay. Article features and co-purchases stay too: they are
+        sums over everybody, in which these customers' own purchases still count.
 
         customers : indices
         """
         hidden = np.zeros(self.n_customers, dtype=bool)
         hidden[customers] = True
         forgotten = {
-            feature.name: _forgotten(self.customers[feature.name], feature.name, hidden)
+            feature.name: _forgotten(self.customers[feature.name], feature, hidden)
             for feature in catalogue.features("customers")
-            if feature.tags["unit"] in _OF_PURCHASES and feature.name in self.customers
+            if feature.tags["unit"] in _WITHOUT_PURCHASES and feature.name in self.customers
         }
         return replace(
             self,
@@ -141,7 +142,9 @@ class Snapshot:
         )
 
 
-def _forgotten(values: NDArray, feature: str, hidden: NDArray[np.bool_]) -> NDArray:
+def _forgotten(values: NDArray, feature: catalogue.Column, hidden: NDArray[np.bool_]) -> NDArray:
     """A feature's values, with those of somebody without a purchase where they are hidden."""
-    nothing = NEVER if feature.startswith("days_since_") else 0
+    nothing = _WITHOUT_PURCHASES[feature.tags["unit"]]
+    if feature.name.startswith("days_since_"):
+        nothing = NEVER
     return np.where(hidden, values.dtype.type(nothing), values)

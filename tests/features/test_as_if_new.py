@@ -103,7 +103,7 @@ def test_what_is_known_of_them_otherwise_stays() -> None:
 def test_every_customer_feature_says_whether_it_comes_from_purchases() -> None:
     units = {feature.tags["unit"] for feature in catalogue.features("customers")}
 
-    assert units == {"purchases", "days", "code", "standard deviations"}
+    assert units == {"purchases", "days", "share", "code", "standard deviations"}
 
 
 @given(
