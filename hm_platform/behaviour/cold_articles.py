@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.baselines.popularity import SegmentShares
+from hm_platform.modelling.first_sales import first_sale_rates
 from hm_platform.modelling.metrics import K, Purchased, evaluate
 from hm_platform.modelling.ranking import best
 
@@ -55,8 +56,8 @@ class ColdArticles:
     customers : who bought one of them in the test week; there may be none
     articles : how many there are to choose from
     k : how many of them are looked at
-    methods : what ordered them (``two_tower``, ``product_type``) -> how well; empty without
-        customers
+    methods : what ordered them (``first_sales``, ``two_tower``, ``product_type``) -> how well;
+        empty without customers
     """
 
     customers: int
@@ -68,12 +69,14 @@ class ColdArticles:
 def cold_articles(
     two_tower_scorer: VectorScorer, snapshot: Snapshot, bought: Purchased, k: int = K
 ) -> ColdArticles:
-    """Order all articles without a sale for each customer who bought one of them, in two ways.
+    """Order all articles without a sale for each customer who bought one of them, in three ways.
 
-    ``two_tower`` is the dense part of the retrieval model's score: without a sale there is neither
-    an id embedding nor a history, so attributes speak. ``product_type`` is how much the customer's
-    segment bought of the article's product type in the last week (:class:`SegmentShares`, summed
-    over the type's articles; 0 for an unknown type). Ties go to the lower article index.
+    ``first_sales`` is how soon articles like it have been sold lately (:func:`first_sale_rates`),
+    the same for every customer. ``two_tower`` is the dense part of the retrieval model's score:
+    without a sale there is neither an id embedding nor a history, so attributes speak.
+    ``product_type`` is how much the customer's segment bought of the article's product type in the
+    last week (:class:`SegmentShares`, summed over the type's articles; 0 for an unknown type). Ties
+    go to the lower article index.
 
     snapshot : what is known at the cut-off, for which ``two_tower_scorer`` was prepared
     bought : the week after the cut-off
@@ -84,21 +87,15 @@ def cold_articles(
     n = len(wanted.customers)
     if n == 0:
         return ColdArticles(0, len(cold), k)
+    soon = np.broadcast_to(first_sale_rates(snapshot)[cold], (n, len(cold)))
     by_type, segment_of = _type_shares(snapshot, wanted.customers, cold)
-    return ColdArticles(
-        n,
-        len(cold),
-        k,
-        {
-            "two_tower": _measured(
-                lambda rows: two_tower_scorer.score_all(wanted.customers[rows], cold),
-                wanted,
-                cold,
-                k,
-            ),
-            "product_type": _measured(lambda rows: by_type[segment_of[rows]], wanted, cold, k),
-        },
-    )
+    scores: Mapping[str, Callable[[slice], NDArray]] = {
+        "first_sales": lambda rows: soon[rows],
+        "two_tower": lambda rows: two_tower_scorer.score_all(wanted.customers[rows], cold),
+        "product_type": lambda rows: by_type[segment_of[rows]],
+    }
+    methods = {name: _measured(of, wanted, cold, k) for name, of in scores.items()}
+    return ColdArticles(n, len(cold), k, methods)
 
 
 def _among(bought: Purchased, asked: NDArray[np.bool_]) -> Purchased:

@@ -42,6 +42,7 @@ GROUPS = {
 """The groups of the ranker's features in words about an article."""
 
 METHODS = {
+    "first_sales": "First sales of articles like them",
     "two_tower": "Two-tower, from their attributes",
     "product_type": "Popularity of their product type in the segment",
 }

@@ -12,6 +12,7 @@ from hm_platform.behaviour import cold_articles as module
 from hm_platform.behaviour.cold_articles import ColdArticles, ColdScores, cold_articles
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.baselines.popularity import SegmentShares
+from hm_platform.modelling.first_sales import first_sale_rates
 from hm_platform.modelling.metrics import Purchased, purchased
 from hm_platform.modelling.two_tower import TwoTowerScorer
 from tests.modelling.networks import recommender_for
@@ -102,7 +103,7 @@ def with_unsold(seed: int) -> tuple[World, Snapshot, Purchased]:
 
 
 def slowly(scorer: TwoTowerScorer, snapshot: Snapshot, week: Purchased, k: int) -> dict:
-    """Both methods, a customer and an article at a time."""
+    """All methods, a customer and an article at a time."""
     cold = np.flatnonzero(snapshot.articles["purchases_total"] == 0)
     types, shares = snapshot.articles["product_type_code"], SegmentShares(snapshot)
     row, column = (x.ravel() for x in np.indices((snapshot.n_customers, len(cold))))
@@ -114,7 +115,9 @@ def slowly(scorer: TwoTowerScorer, snapshot: Snapshot, week: Purchased, k: int) 
             strict=True,
         )
     )
-    sums: dict[str, list[tuple[float, float]]] = {"two_tower": [], "product_type": []}
+    soon = first_sale_rates(snapshot).astype(np.float32)
+    methods = ("first_sales", "two_tower", "product_type")
+    sums: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
     for c, start, end in zip(week.customers, week.offsets, week.offsets[1:], strict=False):
         wanted = set(week.articles[start:end]) & set(cold)
         if not wanted:
@@ -129,7 +132,7 @@ def slowly(scorer: TwoTowerScorer, snapshot: Snapshot, week: Purchased, k: int) 
             share = shares.mean(np.full(len(same), segment), same).sum()
             return np.float32(share) if types[article] else 0
 
-        for method, value in (("two_tower", vectors), ("product_type", kind)):
+        for method, value in zip(methods, (soon.__getitem__, vectors, kind), strict=True):
             shown = sorted(cold, key=lambda a, value=value: (-value(a), a))[:k]
             hit = np.array([a in wanted for a in shown])
             values = [value(a) for a in cold]

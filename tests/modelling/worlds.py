@@ -16,7 +16,7 @@ from tests.modelling.shop_features import article_numbers, customer_numbers
 WEEK = date(2020, 3, 4)
 VALIDATION = WEEK - timedelta(days=7)
 
-ARTICLE_CODES = ("department_code", "product_code", "product_type_code")
+ARTICLE_CODES = ("department_code", "product_code", "product_group_code", "product_type_code")
 CUSTOMER_CODES = ("age_band_code", "segment_code")
 """Categories that every snapshot has, unknown where a world does not say."""
 
