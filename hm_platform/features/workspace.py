@@ -245,18 +245,19 @@ class Workspace:
         )
         self._db.execute("DROP TABLE pair; DROP TABLE trip")
 
-    def visits(self, cutoff: date, active_below: int | None = None) -> Iterator[pa.Table]:
+    def visits(self, cutoff: date, active: range | None = None) -> Iterator[pa.Table]:
         """The ``visit_*`` inputs of ``hm_platform.features.histories``, whole customers at a time,
         in the order of their indices.
 
-        active_below : only customers below this index who bought something in the week of the
-            cut-off or the week before. That is a choice of rows, made with hindsight; what is told
-            of the customers is as of the cut-off all the same
+        active : only those of these customers (a range from 0 on) who bought something in the week
+            of the cut-off or the week before. That is a choice of rows, made with hindsight; what
+            is told of the customers is as of the cut-off all the same
         """
         chosen = ""
-        if active_below is not None:
+        if active is not None:
             chosen = (
-                f"AND customer_index < {active_below} AND customer_index IN (SELECT customer_index "
+                f"AND customer_index < {active.stop} AND customer_index % {active.step} = 0 "
+                "AND customer_index IN (SELECT customer_index "
                 "FROM visit WHERE week BETWEEN $cutoff::DATE - 7 AND $cutoff)"
             )
         rows, n = self._db.execute(

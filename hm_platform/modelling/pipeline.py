@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from hm_platform import __version__
 from hm_platform.datasets.fingerprint import fingerprint
+from hm_platform.datasets.plan import ranking_customers
 from hm_platform.features.encoders import Encoders
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.fallback import WithFallback
@@ -74,9 +75,12 @@ class WeekData:
             return "nothing was bought before the weeks that it would learn from"
         return ""
 
-    def labels(self, snapshot: Snapshot) -> Purchased:
-        """What was bought in the week that begins with a past snapshot's cut-off."""
-        return bought_in(self.between(snapshot.cutoff, snapshot.cutoff + WEEK))
+    def week_after(self, snapshot: Snapshot) -> pa.Table:
+        """The training purchases of the week that begins with a past snapshot's cut-off, of the
+        customers whose histories it holds."""
+        week = self.between(snapshot.cutoff, snapshot.cutoff + WEEK)
+        step = ranking_customers(snapshot.training_customers).step
+        return week.filter(pa.array(week["customer_index"].to_numpy() % step == 0))
 
 
 def bought_in(purchases: pa.Table) -> Purchased:
@@ -176,7 +180,7 @@ def train_retrieval(
         inputs = TrainingInputs(
             first,
             data.between(date.min, first.cutoff),
-            data.between(first.cutoff, first.cutoff + WEEK),
+            data.week_after(first),
             data.encoders,
         )
     return train(inputs, params, directory, seed, progress)
@@ -186,7 +190,7 @@ def labelled_weeks(data: WeekData) -> Sequence[LabelledWeek]:
     """The past weeks that a ranker learns from, oldest first, and last the validation week."""
     from hm_platform.modelling.ranker.lists import LabelledWeek
 
-    past = [LabelledWeek(snapshot, data.labels(snapshot)) for snapshot in data.past]
+    past = [LabelledWeek(snapshot, bought_in(data.week_after(snapshot))) for snapshot in data.past]
     return [*past, LabelledWeek(data.snapshot, bought_in(data.validation))]
 
 

@@ -6,7 +6,12 @@ import pyarrow as pa
 import pytest
 
 from hm_platform.calendar import WEEK, Calendar, CalendarError
-from hm_platform.datasets.plan import DatasetError, SplitPlan
+from hm_platform.datasets.plan import (
+    MOST_RANKING_CUSTOMERS,
+    DatasetError,
+    SplitPlan,
+    ranking_customers,
+)
 from hm_platform.datasets.splits import article_index, build_split, customer_index
 
 FIRST = date(2017, 1, 2)
@@ -66,6 +71,16 @@ def test_ranking_splits_are_twelve_at_most_and_share_the_earliest_copurchases() 
     end = later.training_end
     assert later.ranking_cutoffs == {f"ranking_{i}": end - i * WEEK for i in range(1, 13)}
     assert later.copurchase_cutoffs == {**later.cutoffs, "ranking_12": end - 12 * WEEK}
+
+
+@pytest.mark.parametrize(
+    ("in_training", "step"),
+    [(0, 1), (1, 1), (MOST_RANKING_CUSTOMERS, 1), (MOST_RANKING_CUSTOMERS + 1, 2), (1_370_000, 28)],
+)
+def test_of_very_many_customers_ranking_splits_have_every_nth(in_training: int, step: int) -> None:
+    some = ranking_customers(in_training)
+    assert (some.start, some.stop, some.step) == (0, in_training, step)
+    assert len(some) <= MOST_RANKING_CUSTOMERS
 
 
 @pytest.mark.parametrize("train_weeks", [1, 2])

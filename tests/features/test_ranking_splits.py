@@ -66,6 +66,17 @@ def test_customers_outside_the_training_split_teach_nothing() -> None:
     assert histories_of(sampled, "test").keys() == {0, 1, 2}
 
 
+def test_of_very_many_customers_some_teach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hm_platform.datasets.plan.MOST_RANKING_CUSTOMERS", 2)
+    day, everybody = days_before(SECOND, 3), "uvwxyz"
+    shop = world(
+        [(d, who, "a", 1.0) for who in everybody for d in (day, SECOND)], customers=everybody
+    )
+
+    assert histories_of(shop, "ranking_2").keys() == {0, 3}
+    assert histories_of(shop, "validation").keys() == set(range(6))
+
+
 def test_one_ranking_split_alone_finds_the_customers_of_its_week() -> None:
     shop = world([(days_before(FIRST, 1), "x", "a", 1.0), (FIRST, "x", "b", 1.0)])
 
@@ -91,9 +102,7 @@ def test_a_query_that_takes_the_labels_along_is_caught(monkeypatch: pytest.Monke
     shop = world([(days_before(FIRST, 1), "x", "a", 1.0), (FIRST, "x", "b", 1.0)])
     honest = Workspace.visits
     week_later = FIRST + timedelta(weeks=1)
-    monkeypatch.setattr(
-        Workspace, "visits", lambda self, cutoff, active_below: honest(self, week_later)
-    )
+    monkeypatch.setattr(Workspace, "visits", lambda self, cutoff, active: honest(self, week_later))
 
     with pytest.raises(LeakageError, match=f"of {FIRST}, and the cut-off is {FIRST}"):
         shop.purchase_histories({"ranking_1": FIRST, "validation": CUTOFFS["validation"]})

@@ -17,6 +17,7 @@ from hm_platform.modelling.pipeline import (
     OpenModel,
     WeekData,
     bought_in,
+    labelled_weeks,
     train_week,
     validation_scores,
 )
@@ -99,18 +100,33 @@ def test_the_retrieval_model_has_not_seen_the_weeks_that_the_ranker_learns_from(
     assert len(retrieval.customer_ids) == 39
 
 
-def test_the_labels_of_a_past_week_are_the_purchases_of_its_seven_days():
+@pytest.mark.parametrize(("most", "step"), [(50_000, 1), (40, 1), (15, 3)])
+def test_the_labels_of_a_past_week_are_the_purchases_of_its_seven_days(monkeypatch, most, step):
+    monkeypatch.setattr("hm_platform.datasets.plan.MOST_RANKING_CUSTOMERS", most)
     data = week_data(WORLD)
-    for snapshot, start in zip(data.past, (day(14), day(7)), strict=True):
-        bought = {(c, a) for when, c, a in WORLD.purchases if 0 <= (when - start).days < 7}
-        labels = data.labels(snapshot)
-        assert snapshot.cutoff == start
+    past = labelled_weeks(data)[:-1]
+    for week, start in zip(past, (day(14), day(7)), strict=True):
+        labels = week.bought
+        bought = {
+            (c, a)
+            for when, c, a in WORLD.purchases
+            if 0 <= (when - start).days < 7 and c % step == 0
+        }
+        assert week.snapshot.cutoff == start
         found = {
             (int(customer), int(article))
             for place, customer in enumerate(labels.customers)
             for article in labels.articles[slice(*labels.offsets[place : place + 2])]
         }
         assert found == bought
+
+
+def test_the_validation_week_has_everybody(monkeypatch):
+    monkeypatch.setattr("hm_platform.datasets.plan.MOST_RANKING_CUSTOMERS", 3)
+    data = week_data(WORLD)
+    bought = set(data.validation["customer_index"].to_pylist())
+    assert len(bought) > 3
+    assert set(labelled_weeks(data)[-1].bought.customers.tolist()) == bought
 
 
 def test_the_same_week_again_is_the_same_model(whole, tmp_path):

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from hm_platform.calendar import WEEK
 from hm_platform.datasets.names import ranking_weeks
+from hm_platform.datasets.plan import ranking_customers
 from hm_platform.features import catalogue
 from hm_platform.features.asof import known_before
 from hm_platform.features.driver.common import (
@@ -70,8 +71,9 @@ def purchase_histories(
 ) -> pa.RecordBatchReader:
     """``features/purchase_histories``: for each split a row a customer who has bought something.
 
-    A ranking split has rows only of customers in training who bought something in its week, the
-    seven days from the cut-off on, or in the week before. Of the first a ranker learns what is
+    A ranking split has rows only of customers in training, a sample of them where they are many
+    (:func:`ranking_customers`), who bought something in its week, the seven days from the cut-off
+    on, or in the week before. Of the first a ranker learns what is
     bought next; of the others it is known what was bought last by everybody. This choice of rows
     is the only thing that is taken from days after the cut-off. Every value in a row is as of the
     cut-off, and passes the same gate as in the other splits.
@@ -87,8 +89,8 @@ def purchase_histories(
     """
     check_cutoffs(week, cutoffs)
     require(customer_index, "datasets/customer_index", "in_training")
-    in_training = pc.sum(customer_index["in_training"]).as_py() or 0
-    chosen = {split: in_training for split in cutoffs if ranking_weeks(split)}
+    some = ranking_customers(pc.sum(customer_index["in_training"]).as_py() or 0)
+    chosen = {split: some for split in cutoffs if ranking_weeks(split)}
     before = max(cutoff + WEEK if split in chosen else cutoff for split, cutoff in cutoffs.items())
     rows = weekly_customer_article_purchases
     workspace, _ = _staged(cutoffs, article_index, customer_index, rows, before)
@@ -98,7 +100,7 @@ def purchase_histories(
         with workspace:
             for split, cutoff in cutoffs.items():
                 what = f"split {split} of week {week}"
-                for visits in workspace.visits(cutoff, active_below=chosen.get(split)):
+                for visits in workspace.visits(cutoff, active=chosen.get(split)):
                     inputs = known_before(PAIRS, visits, cutoff, "visit_day") | {
                         "cutoff": cutoff,
                         "longest_history": LONGEST_HISTORY,
