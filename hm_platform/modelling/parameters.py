@@ -71,6 +71,7 @@ class RankingParams:
     hidden, dropout : width of the hidden layers; share of it that is left out in training
     lists : customers' lists that are learnt from, at most: of more, a random choice in each week
     fewest_lists : with fewer than so many there is no ranker
+    as_if_new : the share of each past week's buyers who are learnt from as if they were new
     batch_size : lists a step
     learning_rate : the highest, reached after a tenth of the steps
     weight_decay : of the weights a step, in units of the learning rate
@@ -87,6 +88,7 @@ class RankingParams:
     dropout: float = 0.2
     lists: int = 30_000
     fewest_lists: int = 100
+    as_if_new: float = 0.1
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
@@ -114,5 +116,6 @@ class RankingParams:
             raise ModellingError(f"learning_rate must be above 0, not {self.learning_rate}")
         if not self.weight_decay >= 0:
             raise ModellingError(f"weight_decay must be 0 or more, not {self.weight_decay}")
-        if not 0 <= self.dropout < 1:
-            raise ModellingError(f"dropout must be in [0, 1), not {self.dropout}")
+        for name in ("dropout", "as_if_new"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ModellingError(f"{name} must be in [0, 1), not {getattr(self, name)}")

@@ -246,6 +246,8 @@ def test_progress_tells_of_the_lists_and_of_every_epoch(tmp_path):
         ("learning_rate", 0.0),
         ("weight_decay", -0.1),
         ("dropout", 1.0),
+        ("as_if_new", -0.1),
+        ("as_if_new", 1.0),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(name, value):
