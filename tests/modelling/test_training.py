@@ -237,6 +237,7 @@ def test_category_sizes_are_those_of_the_encoders_where_they_are_given(tmp_path)
     articles = {
         "department_code": 9,
         "product_code": 6,
+        "product_group_code": 3,
         "product_type_code": 5,
         "section_code": 8,
     }
