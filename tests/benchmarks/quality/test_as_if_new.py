@@ -121,4 +121,4 @@ def test_without_such_customers_there_is_no_section(
 ) -> None:
     found = results(tmp_path, weeks)
     assert found.as_if_new is None
-    assert "as if they were new" not in report.markdown(found, "images/quality.svg", 2)
+    assert "## Customers as if they were new" not in report.markdown(found, "images/quality.svg", 2)
