@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hm_platform.calendar import Calendar
 from hm_platform.errors import PlatformError
 from hm_platform.landing.zone import LandingZone
+from hm_platform.notifying.address import channel_of
 
 HM_FIRST_WEEK_DEFAULT = date(2018, 9, 19)
 """Weeks from this Wednesday on make 2020-09-16..22, the last one of H&M's data, a whole week."""
@@ -34,7 +36,12 @@ class Settings(BaseSettings):
     """Where data lies, how weeks are counted and how randomness is seeded."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HM_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="HM_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        # A refused value may be a secret; load_settings shows those that are not.
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(
@@ -56,12 +63,22 @@ class Settings(BaseSettings):
         default=26, ge=1, le=520, description="Weeks of history in the training split."
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seeds all randomness.")
+    notify: SecretStr = Field(
+        default=SecretStr("console"),
+        description="Where notices go: console, a Slack incoming webhook, or an SNS topic's ARN.",
+    )
 
     @field_validator("home", "landing")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # Child processes and a changed working directory must find the same place.
         return None if path is None else path.expanduser().absolute()
+
+    @field_validator("notify")
+    @classmethod
+    def _leads_somewhere(cls, address: SecretStr) -> SecretStr:
+        channel_of(address.get_secret_value())
+        return address
 
     @property
     def landing_zone(self) -> LandingZone:
@@ -107,10 +124,15 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = "; ".join(
-            f"HM_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
-        )
-        raise SettingsError(problems) from None
+        raise SettingsError("; ".join(map(_problem, error.errors()))) from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    """A setting, its value unless that is a secret, and what is wrong with it."""
+    name = str(error["loc"][0])
+    secret = Settings.model_fields[name].annotation is SecretStr
+    value = "" if secret else f"={error['input']!r}"
+    return f"HM_{name.upper()}{value}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _refuse_unknown(variables: Mapping[str, str | None], where: str) -> None:
