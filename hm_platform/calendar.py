@@ -8,7 +8,7 @@ Dagster partitions all derive their weeks from a :class:`Calendar`; none compute
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hm_platform.errors import PlatformError
@@ -64,7 +64,7 @@ class Calendar:
         return f"time_bucket(INTERVAL 7 DAY, {day}, DATE '{self.first_week}')::DATE"
 
     def partitions(self) -> WeeklyPartitionsDefinition:
-        """Dagster's view of the calendar: a partition a week, up to the last week that is over."""
+        """Dagster's view of the calendar: a partition a week, up to the week that is going on."""
         from dagster import WeeklyPartitionsDefinition
 
         # Dagster counts a week's days from Sunday = 0, Python from Monday = 0.
@@ -72,7 +72,14 @@ class Calendar:
             start_date=self.first_week.isoformat(),
             day_offset=(self.first_week.weekday() + 1) % 7,
             fmt="%Y-%m-%d",
+            # Purchases come in day by day: the week that they belong to is not over.
+            end_offset=1,
         )
+
+
+def today() -> date:
+    """The day by the clock that Dagster's partitions go by."""
+    return datetime.now(UTC).date()
 
 
 def days_of(window: TimeWindow) -> tuple[date, date]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 DBT_PROJECT = PACKAGE.parent / "dbt"
 
 
-@cache
 def code_fingerprint() -> str:
-    """SHA-256 over the package's and the dbt project's source files."""
+    """SHA-256 over the package's and the dbt project's source files, as they are now."""
     files = [
         *PACKAGE.rglob("*.py"),
         *(f for kind in ("sql", "yml") for f in dbt_files() if f.suffix == f".{kind}"),

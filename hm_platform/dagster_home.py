@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hm_platform.settings import Settings
 from hm_platform.storage.taking_turns import taking_turns
-from hm_platform.storage.unfinished import alive, unfinished
+from hm_platform.storage.unfinished import unfinished
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -20,9 +18,13 @@ telemetry:
   enabled: false
 nux:
   enabled: false
-# A run whose process died is marked as failed instead of running for ever.
+# A run that does not start is marked as failed instead of starting for ever.
 run_monitoring:
   enabled: true
+# One run works at a time in a home; the others are queued instead of waiting as processes.
+concurrency:
+  runs:
+    max_concurrent_runs: 1
 # Old ticks are of no use to anyone.
 retention:
   schedule:
@@ -66,27 +68,3 @@ def _open(home: Path) -> DagsterInstance:
     from dagster import DagsterInstance
 
     return DagsterInstance.from_config(str(home))
-
-
-OWNER = "hm_platform/process"
-"""Run tag: the process that executes the run."""
-
-
-def owner_tags() -> dict[str, str]:
-    """Tags that name this process as the one that executes a run."""
-    return {OWNER: f"{platform.node()}:{os.getpid()}"}
-
-
-def fail_dead_runs(instance: DagsterInstance) -> None:
-    """Mark runs as failed whose process on this machine is gone: killed in the middle.
-
-    To be called before this process starts a run of its own: one that bears this process's id is
-    that of an earlier process, since ids come again (in a container always the same one).
-    """
-    from dagster import DagsterRunStatus, RunsFilter
-
-    going = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.NOT_STARTED]
-    for run in instance.get_runs(RunsFilter(statuses=going)):
-        host, _, pid = run.tags.get(OWNER, "").rpartition(":")
-        if host == platform.node() and (int(pid) == os.getpid() or not alive(int(pid))):
-            instance.report_run_failed(run, f"process {pid} ended without finishing this run")

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from dagster import Definitions, in_process_executor, with_source_code_references
+from dagster import Definitions, with_source_code_references
 
 from hm_platform import progress
 from hm_platform.assets import (
@@ -20,8 +20,11 @@ from hm_platform.assets import (
     serving,
 )
 from hm_platform.assets.partitions import SETTINGS
-from hm_platform.jobs import JOBS, SCHEDULES
+from hm_platform.jobs import JOBS
 from hm_platform.resources import build_resources
+from hm_platform.runs import in_turn_executor
+from hm_platform.schedules import SCHEDULES
+from hm_platform.sensors import SENSORS
 from hm_platform.settings import Settings
 
 # load_and_build is for one week at a time, so that only some of its assets take ranges is right.
@@ -41,9 +44,10 @@ def build_defs(
         asset_checks=[check for module in MODULES for check in getattr(module, "CHECKS", ())],
         jobs=JOBS,
         schedules=SCHEDULES,
+        sensors=SENSORS,
         resources={**build_resources(settings), **(overrides or {})},
         # One process a run: the warehouse has one writer at a time, and start-up is paid once.
-        executor=in_process_executor,
+        executor=in_turn_executor(settings.home),
         loggers=progress.LOGGERS,
     )
 

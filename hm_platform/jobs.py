@@ -1,16 +1,11 @@
-"""The jobs and the schedule that people start: what `hm build` does, and what runs by itself.
+"""The jobs: what `hm build`, the sensors, the schedule and people start.
 
 A job is a selection of assets with a purpose; what the assets do is theirs.
 """
 
 from __future__ import annotations
 
-from dagster import (
-    AssetSelection,
-    DefaultScheduleStatus,
-    build_schedule_from_partitioned_job,
-    define_asset_job,
-)
+from dagster import AssetSelection, define_asset_job
 
 refresh_landing = define_asset_job(
     "refresh_landing",
@@ -22,6 +17,7 @@ refresh_landing = define_asset_job(
             "raw/quarantine",
             "staging/stg_articles",
             "staging/stg_customers",
+            "marts/loaded_catalogue",
         )
     ),
     description="Looks through the landing zone: indexes new files, reads the catalogue and the "
@@ -31,9 +27,8 @@ refresh_landing = define_asset_job(
 load_weeks = define_asset_job(
     "load_weeks",
     selection=(
-        AssetSelection.assets("raw/transactions", "marts/loaded_weeks")
-        | AssetSelection.assets("raw/transactions").downstream()
-        & AssetSelection.groups("staging", "marts")
+        AssetSelection.assets("raw/transactions").downstream()
+        & AssetSelection.groups("raw", "staging", "marts")
     ),
     description="Loads the purchases of a week, or of a range of weeks in one run: raw, joined, "
     "and the weekly aggregates.",
@@ -53,15 +48,4 @@ load_and_build = define_asset_job(
     "it must be loaded.",
 )
 
-monday_night = build_schedule_from_partitioned_job(
-    load_and_build,
-    name="monday_night",
-    description="Builds the week that is just over, in the night after its last day. Off until "
-    "you turn it on.",
-    hour_of_day=3,
-    # Somebody has to decide that new weeks arrive by themselves.
-    default_status=DefaultScheduleStatus.STOPPED,
-)
-
 JOBS = [refresh_landing, load_weeks, build_week, load_and_build]
-SCHEDULES = [monday_night]

@@ -1,26 +1,30 @@
 """Which weeks have landed, which of them are loaded, and from what.
 
-A week's fingerprint names the files that hold its purchases and the code that loads them: a loaded
-week is up to date when the fingerprint it was loaded with is the one it would be loaded with now.
-The fingerprint of a build says the same of everything that is published for a week. Plain
-functions; the records themselves are the tables ``marts.loaded_weeks`` and
+A fingerprint names what something is made from and the code that makes it: as long as the one that
+it was made with is the one that it would be made with now, it is up to date. Plain functions; the
+records themselves are the tables ``marts.loaded_weeks``, ``marts.loaded_catalogue`` and
 ``serving.publications``.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pyarrow as pa
 
 from hm_platform.calendar import WEEK, Calendar
+from hm_platform.landing.entry import Entry, FileRows, from_table
+
+CATALOGUE = ("articles", "customers", "quarantine")
+"""What is read whole from the landing zone: the tables of ``raw`` that have no weeks."""
 
 
 @dataclass(frozen=True)
 class LandedWeek:
-    """A week that landed files reach into.
+    """A week that landed purchases belong to, or one between two such weeks.
 
     complete : the newest landed purchase is on the week's last day or later
     """
@@ -34,37 +38,41 @@ class LandedWeek:
 def landed_weeks(landed_files: pa.Table, calendar: Calendar, code: str) -> list[LandedWeek]:
     """Every week from the first to the last landed purchase, in order.
 
-    landed_files : ``raw.landed_files``; only loaded transaction files count
+    A week's fingerprint names its rows and no others, so a file with rows of two weeks changes
+    those two, and one that is sent again with a row more changes that row's week.
+
+    landed_files : ``raw.landed_files``
     code : fingerprint of the code that loads
     """
-    files = [
-        (row["uri"], row["content_hash"], row["first_day"], row["last_day"])
-        for row in landed_files.select(
-            ["uri", "content_hash", "first_day", "last_day", "dataset", "state"]
-        ).to_pylist()
-        if row["dataset"] == "transactions" and row["state"] == "loaded" and row["first_day"]
-    ]
-    if not files:
+    entries = from_table(landed_files)
+    by_week: dict[date, list[FileRows]] = {}
+    for entry in entries:
+        for week in entry.weeks:
+            rows = (entry.uri, week.rows, week.fingerprint)
+            by_week.setdefault(week.week, []).append(rows)
+    if not by_week:
         return []
-    last_day = max(last for *_, last in files)
-    by_week: dict[date, list[tuple[str, str]]] = {
-        week: [] for week in calendar.weeks(min(first for *_, first, _ in files), last_day)
-    }
-    for uri, content_hash, first, last in files:
-        for week in calendar.weeks(first, last):
-            by_week[week].append((uri, content_hash))
+    # Of what is kept from an earlier version of a file no more than its weeks is known.
+    ends = [entry.last_day for entry in entries if entry.state == "loaded" and entry.last_day]
+    last_day = max([*ends, *by_week])
     return [
         LandedWeek(
             week=week,
-            fingerprint=_digest(code, str(calendar.first_week), *map("\t".join, sorted(contents))),
-            files=len(contents),
+            fingerprint=rows_fingerprint(by_week.get(week, ()), calendar, code),
+            files=len(by_week.get(week, ())),
             complete=last_day >= week + WEEK - timedelta(days=1),
         )
-        for week, contents in by_week.items()
+        for week in calendar.weeks(min(by_week), max(by_week))
     ]
 
 
-def weeks_to_load(landed: list[LandedWeek], loaded: dict[date, str]) -> list[tuple[date, date]]:
+def rows_fingerprint(files: Iterable[FileRows], calendar: Calendar, code: str) -> str:
+    """The fingerprint of a week that has these rows of these files."""
+    rows = ("\t".join(map(str, file)) for file in sorted(files))
+    return _digest(code, str(calendar.first_week), *rows)
+
+
+def weeks_to_load(landed: list[LandedWeek], loaded: Mapping[date, str]) -> list[tuple[date, date]]:
     """Ranges of neighbouring weeks (first and last, included) that are not loaded as they landed.
 
     loaded : week -> the fingerprint with which it was loaded; a week that is loaded and no longer
@@ -81,21 +89,40 @@ def weeks_to_load(landed: list[LandedWeek], loaded: dict[date, str]) -> list[tup
     return ranges
 
 
+def catalogue_fingerprints(landed_files: pa.Table, code: str) -> dict[str, str]:
+    """For each of CATALOGUE what it would be read from now."""
+
+    def named(entry: Entry) -> str:
+        return f"{entry.uri}\t{entry.content_hash}\t{entry.state}\t{entry.rows_kept}"
+
+    entries = from_table(landed_files)
+    return {
+        "articles": _digest(code, *(named(e) for e in entries if e.dataset == "articles")),
+        "customers": _digest(code, *(named(e) for e in entries if e.dataset == "customers")),
+        "quarantine": _digest(
+            code, *(f"{named(e)}\t{e.rows_quarantined}" for e in entries if e.rows_quarantined)
+        ),
+    }
+
+
 def build_fingerprint(
-    landed_files: pa.Table, week: date, calendar: Calendar, code: str, parameters: dict[str, object]
+    week: date,
+    loaded: Mapping[date, str],
+    catalogue: Mapping[str, str],
+    code: str,
+    parameters: Mapping[str, object],
 ) -> str:
     """Names all that the recommendations built for ``week`` come from.
 
-    The landed files that could have a say in it (purchases that begin after the week have none),
-    the calendar, the code, and ``parameters`` such as the seed.
+    loaded : week -> fingerprint, of ``marts.loaded_weeks``; later weeks have no say
+    catalogue : name -> fingerprint, of ``marts.loaded_catalogue``
+    code : fingerprint of the code that builds
+    parameters : such as the seed
     """
-    files = sorted(
-        f"{row['uri']}\t{row['content_hash']}\t{row['state']}"
-        for row in landed_files.select(["uri", "content_hash", "state", "first_day"]).to_pylist()
-        if row["first_day"] is None or row["first_day"] < week + WEEK
-    )
-    named = (f"{name}={value}" for name, value in sorted(parameters.items()))
-    return _digest(code, str(calendar.first_week), str(week), *named, *files)
+    history = [f"{day}\t{rows}" for day, rows in sorted(loaded.items()) if day <= week]
+    named = [f"{name}={value}" for name, value in sorted(parameters.items())]
+    known = [f"{name}\t{catalogue.get(name)}" for name in ("articles", "customers")]
+    return _digest(code, str(week), *named, *known, *history)
 
 
 def _digest(*parts: str) -> str:

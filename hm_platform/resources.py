@@ -20,8 +20,12 @@ from packaging.version import Version
 from pydantic import Field
 
 from hm_platform.calendar import Calendar
+from hm_platform.code_version import code_fingerprint
 from hm_platform.datasets.plan import SplitPlan, plan_parameters
 from hm_platform.dbt_project import dbt_executable, dbt_project
+from hm_platform.landing.columns import rows_fingerprint
+from hm_platform.landing.entry import FileRows
+from hm_platform.landing.validating import MAX_REFUSED_SHARE, Rules
 from hm_platform.landing.zone import LandingZone
 from hm_platform.settings import Settings
 from hm_platform.storage import warehouse
@@ -30,13 +34,27 @@ from hm_platform.storage.unfinished import remove_abandoned, unfinished
 
 
 class LandingResource(ConfigurableResource):
-    """The folder where new files arrive."""
+    """The folder where new files arrive, and what its files are judged by."""
 
     root: str = Field(description="Path of the landing zone.")
+    first_week: str = Field(description="First day of the first week, YYYY-MM-DD.")
+    max_refused_share: float = Field(
+        default=MAX_REFUSED_SHARE, description="Share of refused rows past which a file is held."
+    )
 
     @property
     def zone(self) -> LandingZone:
         return LandingZone(Path(self.root))
+
+    def rules(self) -> Rules:
+        """Raises LandingError when dataset.toml cannot be understood."""
+        dataset = self.zone.dataset()
+        return Rules(
+            Calendar(date.fromisoformat(self.first_week)),
+            self.max_refused_share,
+            dataset.without if dataset else (),
+            code_fingerprint(),
+        )
 
 
 class TablesResource(ConfigurableResource):
@@ -51,6 +69,40 @@ class TablesResource(ConfigurableResource):
             if not warehouse.table_exists(connection, schema, table):
                 return None
             return warehouse.read(connection, warehouse.Slice(schema, table))
+
+    def whole(self, schema: str, table: str) -> pa.RecordBatchReader | None:
+        """The whole table, streamed, or None where there is none yet."""
+        path = Path(self.database)
+        with warehouse.connect(path) as connection:
+            if not warehouse.table_exists(connection, schema, table):
+                return None
+        return warehouse.stream(path, warehouse.Slice(schema, table))
+
+    def of_files(self, uris: Sequence[str], start: date, end: date) -> pa.RecordBatchReader:
+        """The rows of ``raw.transactions`` from these files with a day in [start, end)."""
+        named = ", ".join(map(warehouse.literal, uris))
+        where = f"t_dat >= DATE '{start}' AND t_dat < DATE '{end}' AND uri IN ({named})"
+        return warehouse.stream(Path(self.database), warehouse.Slice("raw", "transactions", where))
+
+    def loaded_rows(
+        self, calendar: Calendar, start: date | None = None, end: date | None = None
+    ) -> dict[date, list[FileRows]]:
+        """What ``raw.transactions`` holds of each week: the rows of each file, told as the index
+        tells them. ``start`` and ``end`` bound the days, the end excluded."""
+        conditions = [f"t_dat >= DATE '{start}'"] if start else []
+        conditions += [f"t_dat < DATE '{end}'"] if end else []
+        with warehouse.connect(Path(self.database)) as connection:
+            if not warehouse.table_exists(connection, "raw", "transactions"):
+                return {}
+            rows = connection.execute(
+                f"SELECT {calendar.sql_week('t_dat')} AS week, uri, count(*), "
+                f"{rows_fingerprint('transactions')} FROM raw.transactions "
+                f"WHERE {' AND '.join(conditions) or 'true'} GROUP BY week, uri ORDER BY week, uri"
+            ).fetchall()
+        found: dict[date, list[FileRows]] = {}
+        for week, uri, count, fingerprint in rows:
+            found.setdefault(week, []).append((uri, count, fingerprint))
+        return found
 
     def stream(
         self,
@@ -161,7 +213,11 @@ def build_resources(settings: Settings) -> Mapping[str, Any]:
     return {
         "io_manager": ArrowDuckDBIOManager(database=str(settings.warehouse)),
         "model_io_manager": ModelIOManager(directory=str(settings.models)),
-        "landing": LandingResource(root=str(settings.landing_zone.root)),
+        "landing": LandingResource(
+            root=str(settings.landing_zone.root),
+            first_week=str(settings.calendar.first_week),
+            max_refused_share=settings.max_refused_share,
+        ),
         "tables": TablesResource(database=str(settings.warehouse)),
         "plan": PlanResource(train_weeks=settings.train_weeks, seed=settings.seed),
         "reports": ReportsResource(directory=str(settings.reports)),

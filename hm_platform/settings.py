@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hm_platform.calendar import Calendar
 from hm_platform.errors import PlatformError
+from hm_platform.landing.validating import MAX_REFUSED_SHARE, Rules
 from hm_platform.landing.zone import LandingZone
 from hm_platform.notifying.address import channel_of
 
@@ -62,6 +63,22 @@ class Settings(BaseSettings):
     train_weeks: int = Field(
         default=26, ge=1, le=520, description="Weeks of history in the training split."
     )
+    max_refused_share: float = Field(
+        default=MAX_REFUSED_SHARE,
+        ge=0,
+        le=1,
+        description="The share of refused rows past which a landed file is held back as a whole.",
+    )
+    landing_quiet_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=3600,
+        description="How long nobody must have touched new files before the sensor has them read.",
+    )
+    automation: Literal["on", "off"] = Field(
+        default="on",
+        description="Whether sensors and the schedule run as soon as Dagster's daemon does.",
+    )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seeds all randomness.")
     notify: SecretStr = Field(
         default=SecretStr("console"),
@@ -91,6 +108,15 @@ class Settings(BaseSettings):
             return Calendar(self.first_week)
         dataset = self.landing_zone.dataset()
         return Calendar(HM_FIRST_WEEK_DEFAULT if dataset is None else dataset.first_week)
+
+    def landing_rules(self, code: str) -> Rules:
+        """What decides about landed files; ``code`` is the fingerprint of the code that checks.
+
+        Raises LandingError when dataset.toml cannot be understood.
+        """
+        dataset = self.landing_zone.dataset()
+        without = dataset.without if dataset else ()
+        return Rules(self.calendar, self.max_refused_share, without, code)
 
     @property
     def warehouse(self) -> Path:

@@ -1,17 +1,56 @@
-"""The one asset in ``marts`` that dbt does not make: the record of which weeks are loaded."""
+"""The assets in ``marts`` that dbt does not make: the records of what is loaded, and from what."""
+
+from datetime import timedelta
 
 import duckdb
 import pyarrow as pa
-from dagster import AssetExecutionContext, AssetIn, asset
+from dagster import AssetExecutionContext, AssetIn, FreshnessPolicy, asset
 
 from hm_platform.assets.metadata import OWNERS, declared
 from hm_platform.assets.partitions import CALENDAR, days, one_run, weekly
 from hm_platform.code_version import code_fingerprint
-from hm_platform.landed_weeks import landed_weeks
+from hm_platform.landed_weeks import (
+    CATALOGUE,
+    catalogue_fingerprints,
+    landed_weeks,
+    rows_fingerprint,
+)
+from hm_platform.resources import TablesResource
+
+
+@asset(
+    key=["marts", "loaded_catalogue"],
+    ins={"landed_files": AssetIn(["raw", "landed_files"])},
+    deps=[["staging", "stg_articles"], ["staging", "stg_customers"], ["raw", "quarantine"]],
+    group_name="marts",
+    owners=OWNERS,
+    backfill_policy=one_run,
+    kinds={"duckdb"},
+    metadata=declared("marts.loaded_catalogue"),
+)
+def loaded_catalogue(tables: TablesResource, landed_files: pa.Table) -> pa.Table:
+    """What the tables without weeks were read from: articles, customers, and refused rows.
+
+    Written last, so what is listed here is complete in raw and staging; a look through the landing
+    zone that was killed half-way is not, and is done again.
+    """
+    prints = catalogue_fingerprints(landed_files, code_fingerprint())
+    rows = tables.row_counts([("raw", name) for name in CATALOGUE])
+    return pa.table(
+        {
+            "table_name": list(CATALOGUE),
+            "rows": pa.array([rows.get(("raw", name), 0) for name in CATALOGUE], pa.int64()),
+            "fingerprint": [prints[name] for name in CATALOGUE],
+        }
+    )
 
 
 @asset(
     key=["marts", "loaded_weeks"],
+    # Purchases come in weekly at least: whoever reads the marts relies on it.
+    freshness_policy=FreshnessPolicy.time_window(
+        warn_window=timedelta(days=8), fail_window=timedelta(days=10)
+    ),
     ins={
         "landed_files": AssetIn(["raw", "landed_files"]),
         "customer_purchases": AssetIn(
@@ -20,6 +59,7 @@ from hm_platform.landed_weeks import landed_weeks
         ),
     },
     deps=[
+        ["raw", "transactions"],
         ["marts", "joined_transactions"],
         ["marts", "weekly_article_sales"],
         ["marts", "weekly_customer_article_purchases"],
@@ -33,29 +73,32 @@ from hm_platform.landed_weeks import landed_weeks
 )
 def loaded_weeks(
     context: AssetExecutionContext,
+    tables: TablesResource,
     landed_files: pa.Table,
     customer_purchases: pa.RecordBatchReader,
 ) -> pa.Table:
-    """The weeks whose purchases are loaded, and the fingerprint of what they were loaded from.
+    """The weeks whose purchases are loaded, and the fingerprint of the rows that are.
 
-    Written last, so a week that is listed here is complete in raw, staging and marts; `hm build`
-    loads the weeks that are missing here or whose files have changed since.
+    Written last, so a week that is listed here is complete in raw, staging and marts. The
+    fingerprint is that of the loaded rows and not of those that should be: a week is up to date
+    when the index of the landing zone gives it the same one.
     """
     start, end = days(context)
-    landed = [
-        week
-        for week in landed_weeks(landed_files, CALENDAR, code_fingerprint())
-        if start <= week.week < end
-    ]
-    weeks = pa.table(
+    code = code_fingerprint()
+    rows = tables.loaded_rows(CALENDAR, start, end)
+    weeks = [w.week for w in landed_weeks(landed_files, CALENDAR, code) if start <= w.week < end]
+    loaded = pa.table(
         {
-            "week": pa.array([w.week for w in landed], pa.date32()),
-            "files": pa.array([w.files for w in landed], pa.int32()),
-            "fingerprint": pa.array([w.fingerprint for w in landed], pa.string()),
+            "week": pa.array(weeks, pa.date32()),
+            "files": pa.array([len(rows.get(week, ())) for week in weeks], pa.int32()),
+            "fingerprint": pa.array(
+                [rows_fingerprint(rows.get(week, ()), CALENDAR, code) for week in weeks],
+                pa.string(),
+            ),
         }
     )
     with duckdb.connect() as db:
-        db.register("weeks", weeks)
+        db.register("weeks", loaded)
         db.register("customer_purchases", customer_purchases)
         return db.execute(
             """
@@ -69,4 +112,4 @@ def loaded_weeks(
         ).to_arrow_table()
 
 
-ASSETS = [loaded_weeks]
+ASSETS = [loaded_catalogue, loaded_weeks]

@@ -46,8 +46,8 @@ def weeks_before(first: int, last: int) -> TimeWindowPartitionMapping:
     )
 
 
-def days(context: AssetExecutionContext) -> tuple[date, date]:
-    """First day and first day after of the weeks that this run builds of the asset."""
+def days(context: AssetExecutionContext | AssetCheckExecutionContext) -> tuple[date, date]:
+    """First day and first day after of the weeks that this run builds of the asset, or checks."""
     return days_of(context.partition_time_window)
 
 

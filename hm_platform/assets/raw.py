@@ -7,15 +7,32 @@ work of ``hm_platform.landing``.
 from typing import Any
 
 import pyarrow as pa
-from dagster import AssetExecutionContext, AssetIn, MetadataValue, asset
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetExecutionContext,
+    AssetIn,
+    MetadataValue,
+    TableColumn,
+    TableRecord,
+    TableSchema,
+    asset,
+    asset_check,
+)
 
 from hm_platform.assets.metadata import OWNERS, declared
-from hm_platform.assets.partitions import CALENDAR, days, one_run, weekly
-from hm_platform.landing import index, loading
+from hm_platform.assets.partitions import CALENDAR, SETTINGS, days, one_run, weekly
+from hm_platform.landing import accounting, index, loading
+from hm_platform.landing.schemas import schema_changes
+from hm_platform.notifying import Notice, notify
 from hm_platform.resources import LandingResource, TablesResource
 
 LANDED_FILES = {"landed_files": AssetIn(["raw", "landed_files"])}
 COMMON: dict[str, Any] = {"group_name": "raw", "owners": OWNERS, "backfill_policy": one_run}
+
+MOST_LISTED = 200
+"""Files that the metadata of a run lists; ``raw.landed_files`` has them all."""
 
 
 @asset(
@@ -26,19 +43,92 @@ def landed_files(
 ) -> pa.Table:
     """The index of the landing zone: a row a file, with what it holds and what became of it.
 
-    A file is read once to be indexed; as long as its content stays the same it is not read again.
+    A file is read once to be indexed; as long as nobody touches it it is not read again.
     """
+    previous = tables.previous("raw", "landed_files")
     found = index.index_landing_zone(
         landing.zone,
-        CALENDAR,
-        previous=tables.previous("raw", "landed_files"),
-        progress=context.log.info,
+        landing.rules(),
+        previous,
+        context.log.info,
+        in_warehouse=lambda: tables.loaded_rows(CALENDAR),
+        quiet_s=SETTINGS.landing_quiet_seconds if "dagster/sensor_name" in context.run.tags else 0,
     )
-    states = found.group_by("state").aggregate([("uri", "count"), ("rows_quarantined", "sum")])
+    changes = schema_changes(previous, found)
+    if changes:
+        told = "\n".join(f"- {change}" for change in changes)
+        context.log.warning(f"the columns of landed files have changed:\n{told}")
+        notify(Notice("The columns of landed files have changed", told, "warning"), SETTINGS)
+    states = found.group_by("state").aggregate([("uri", "count")]).to_pylist()
     context.add_output_metadata(
-        {f"files_{row['state']}": MetadataValue.int(row["uri_count"]) for row in states.to_pylist()}
+        {
+            **{f"files_{row['state']}": MetadataValue.int(row["uri_count"]) for row in states},
+            "files": _files_table(found),
+            "schema_changes": MetadataValue.json([vars(change) for change in changes]),
+        }
     )
     return found
+
+
+def _files_table(landed: pa.Table) -> Any:
+    """The files that are not simply loaded, and then the others, as the UI shows them."""
+    wanted = ["uri", "state", "rows", "rows_loaded", "rows_quarantined", "rows_held", "reason"]
+    rows = landed.select(wanted).to_pylist()
+    rows.sort(key=lambda row: (row["state"] == "loaded", row["reason"] is None, row["uri"]))
+    return MetadataValue.table(
+        [
+            TableRecord({name: "" if v is None else v for name, v in row.items()})
+            for row in rows[:MOST_LISTED]
+        ],
+        TableSchema([TableColumn(name, str(landed.schema.field(name).type)) for name in wanted]),
+    )
+
+
+@asset_check(
+    asset=["raw", "landed_files"],
+    description="The files that came have the columns that their data set had before. Warns, since "
+    "a file that cannot do without is held and the others are not concerned.",
+)
+def columns_are_as_before(context: AssetCheckExecutionContext) -> AssetCheckResult:
+    event = context.instance.get_latest_materialization_event(landed_files.key)
+    materialization = event.asset_materialization if event else None
+    changes = materialization.metadata["schema_changes"].value if materialization else []
+    return AssetCheckResult(
+        passed=not changes,
+        severity=AssetCheckSeverity.WARN,
+        metadata={"changes": MetadataValue.json(changes)},
+    )
+
+
+@asset_check(
+    asset=["raw", "landed_files"],
+    description="Of every file that can be read, the rows are those loaded, those quarantined and "
+    "those held back: none is lost.",
+    blocking=True,
+)
+def rows_of_files_add_up(landed_files: pa.Table) -> AssetCheckResult:
+    faults = accounting.files_that_do_not_add_up(landed_files)
+    return AssetCheckResult(
+        passed=not faults,
+        metadata={"files": landed_files.num_rows, "faults": MetadataValue.json(faults)},
+    )
+
+
+@asset_check(
+    asset=["raw", "landed_files"],
+    description="No file is held back. Warns: everything else goes on, and the file's reason says "
+    "what to do about it.",
+)
+def no_file_is_held(landed_files: pa.Table) -> AssetCheckResult:
+    held = [row for row in landed_files.to_pylist() if row["state"] == "held"]
+    return AssetCheckResult(
+        passed=not held,
+        severity=AssetCheckSeverity.WARN,
+        metadata={
+            "files": len(held),
+            "reasons": MetadataValue.json({row["uri"]: row["reason"] for row in held[:50]}),
+        },
+    )
 
 
 @asset(
@@ -48,9 +138,13 @@ def landed_files(
     metadata=declared("raw.articles"),
     **COMMON,
 )
-def articles(landing: LandingResource, landed_files: pa.Table) -> pa.RecordBatchReader:
+def articles(
+    landing: LandingResource, tables: TablesResource, landed_files: pa.Table
+) -> pa.RecordBatchReader:
     """The catalogue as it landed: a row an article; of several the newest file's."""
-    return loading.read_articles(landing.zone, landed_files)
+    keeps = loading.keeps_rows(landed_files, "articles")
+    kept = tables.whole("raw", "articles") if keeps else None
+    return loading.read_articles(landing.zone, landed_files, kept)
 
 
 @asset(
@@ -60,9 +154,13 @@ def articles(landing: LandingResource, landed_files: pa.Table) -> pa.RecordBatch
     metadata=declared("raw.customers"),
     **COMMON,
 )
-def customers(landing: LandingResource, landed_files: pa.Table) -> pa.RecordBatchReader:
+def customers(
+    landing: LandingResource, tables: TablesResource, landed_files: pa.Table
+) -> pa.RecordBatchReader:
     """The customers as they landed: a row a customer; of several the newest file's."""
-    return loading.read_customers(landing.zone, landed_files)
+    keeps = loading.keeps_rows(landed_files, "customers")
+    kept = tables.whole("raw", "customers") if keeps else None
+    return loading.read_customers(landing.zone, landed_files, kept)
 
 
 @asset(
@@ -74,14 +172,47 @@ def customers(landing: LandingResource, landed_files: pa.Table) -> pa.RecordBatc
     **COMMON,
 )
 def transactions(
-    context: AssetExecutionContext, landing: LandingResource, landed_files: pa.Table
+    context: AssetExecutionContext,
+    landing: LandingResource,
+    tables: TablesResource,
+    landed_files: pa.Table,
 ) -> pa.RecordBatchReader:
     """The purchases of the landed files, a row a purchase, with the file and row they came from.
 
     Two equal rows in one file are two purchases; the same file twice is one file.
     """
     start, end = days(context)
-    return loading.read_transactions(landing.zone, landed_files, start, end)
+    return loading.read_transactions(
+        landing.zone,
+        landed_files,
+        start,
+        end,
+        kept=lambda uris: tables.of_files(uris, start, end),
+    )
+
+
+@asset_check(
+    asset=["raw", "transactions"],
+    additional_ins=LANDED_FILES,
+    description="Of each week and file, the table holds the very rows that the index counted when "
+    "the file landed: with the quarantined and the held ones, every landed row.",
+    blocking=True,
+)
+def every_landed_row_is_loaded(
+    context: AssetCheckExecutionContext, tables: TablesResource, landed_files: pa.Table
+) -> AssetCheckResult:
+    start, end = days(context)
+    landed = accounting.landed_rows(landed_files, start, end)
+    loaded = tables.loaded_rows(CALENDAR, start, end)
+    faults = accounting.differences(landed, loaded)
+    return AssetCheckResult(
+        passed=not faults,
+        metadata={
+            "weeks": len(CALENDAR.weeks(start, end)) - 1,
+            "rows": sum(rows for files in loaded.values() for _, rows, _ in files),
+            "faults": MetadataValue.json(faults),
+        },
+    )
 
 
 @asset(
@@ -96,4 +227,24 @@ def quarantine(landing: LandingResource, landed_files: pa.Table) -> pa.RecordBat
     return loading.read_quarantine(landing.zone, landed_files)
 
 
+@asset_check(
+    asset=["raw", "quarantine"],
+    additional_ins=LANDED_FILES,
+    description="Every row that the index counted as refused is listed, and no other.",
+    blocking=True,
+)
+def every_refused_row_is_listed(
+    quarantine: pa.RecordBatchReader, landed_files: pa.Table
+) -> AssetCheckResult:
+    faults = accounting.quarantine_faults(landed_files, quarantine)
+    return AssetCheckResult(passed=not faults, metadata={"faults": MetadataValue.json(faults)})
+
+
 ASSETS = [landed_files, articles, customers, transactions, quarantine]
+CHECKS = [
+    columns_are_as_before,
+    rows_of_files_add_up,
+    no_file_is_held,
+    every_landed_row_is_loaded,
+    every_refused_row_is_listed,
+]

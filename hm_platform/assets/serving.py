@@ -1,5 +1,6 @@
 """The ``serving`` assets: the published recommendations and the record of what was published."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from dagster import (
     AssetCheckResult,
     AssetExecutionContext,
     AssetIn,
+    FreshnessPolicy,
     Output,
     asset,
     asset_check,
@@ -16,7 +18,7 @@ from dagster import (
 
 from hm_platform.assets.metadata import OWNERS, declared
 from hm_platform.assets.models import INDICES, feature_inputs
-from hm_platform.assets.partitions import CALENDAR, week, weekly
+from hm_platform.assets.partitions import week, weekly, whole_history
 from hm_platform.code_version import code_fingerprint
 from hm_platform.landed_weeks import build_fingerprint
 from hm_platform.resources import PlanResource, TablesResource
@@ -24,8 +26,14 @@ from hm_platform.resources import PlanResource, TablesResource
 COMMON: dict[str, Any] = {"partitions_def": weekly, "group_name": "serving", "owners": OWNERS}
 
 
+# A week's recommendations are for the week after: without new ones for eight days, those that are
+# served are for days that have gone by; after ten, whoever watches the UI has to see red.
+WEEKLY = FreshnessPolicy.time_window(warn_window=timedelta(days=8), fail_window=timedelta(days=10))
+
+
 @asset(
     key=["serving", "recommendations"],
+    freshness_policy=WEEKLY,
     ins={
         "recommender": AssetIn(["models", "recommender"]),
         **INDICES,
@@ -86,7 +94,12 @@ def recommendations(
             ["serving", "recommendations"], metadata={"columns": ["customer_id"]}
         ),
         "recommender": AssetIn(["models", "recommender"]),
-        "landed_files": AssetIn(["raw", "landed_files"]),
+        "loaded_weeks": AssetIn(
+            ["marts", "loaded_weeks"],
+            partition_mapping=whole_history,
+            metadata={"columns": ["week", "fingerprint"]},
+        ),
+        "loaded_catalogue": AssetIn(["marts", "loaded_catalogue"]),
     },
     kinds={"duckdb"},
     metadata={"partition_expr": "week", **declared("serving.publications")},
@@ -97,7 +110,8 @@ def publications(
     plan: PlanResource,
     recommendations: pa.RecordBatchReader,
     recommender: Path,
-    landed_files: pa.Table,
+    loaded_weeks: pa.Table,
+    loaded_catalogue: pa.Table,
 ) -> pa.Table:
     """What is published for the week, and the fingerprint of what it was built from.
 
@@ -125,11 +139,19 @@ def publications(
             "recommendations": pa.array([rows], pa.int64()),
             "fingerprint": [
                 build_fingerprint(
-                    landed_files, built, CALENDAR, code_fingerprint(), plan.parameters()
+                    built,
+                    _pairs(loaded_weeks, "week"),
+                    _pairs(loaded_catalogue, "table_name"),
+                    code_fingerprint(),
+                    plan.parameters(),
                 )
             ],
         }
     )
+
+
+def _pairs(records: pa.Table, by: str) -> dict[Any, str]:
+    return dict(zip(records[by].to_pylist(), records["fingerprint"].to_pylist(), strict=True))
 
 
 @asset_check(

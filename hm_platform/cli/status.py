@@ -10,6 +10,9 @@ from hm_platform.cli.reading import reading
 from hm_platform.settings import Settings
 from hm_platform.storage.warehouse import table_exists
 
+MOST_FILES = 20
+"""Files that are listed by name."""
+
 
 def print_status(settings: Settings) -> None:
     """Print where the platform stands to standard output."""
@@ -35,20 +38,26 @@ def print_status(settings: Settings) -> None:
 
 
 def _print_files(console: Console, db: duckdb.DuckDBPyConnection) -> None:
-    table = Table(title="Indexed files", title_justify="left")
-    for column in ("data set", "state", "files", "rows", "loaded", "quarantined"):
+    table = Table(title="Indexed files (raw.landed_files)", title_justify="left")
+    for column in ("data set", "state", "files", "rows", "loaded", "quarantined", "held"):
         table.add_column(column, justify="left" if column in ("data set", "state") else "right")
     for dataset, state, *counts in db.execute(
         "SELECT dataset, state, count(*), sum(rows)::BIGINT, sum(rows_loaded)::BIGINT, "
-        "sum(rows_quarantined)::BIGINT FROM raw.landed_files GROUP BY ALL ORDER BY ALL"
+        "sum(rows_quarantined)::BIGINT, sum(rows_held)::BIGINT FROM raw.landed_files "
+        "GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         table.add_row(dataset, state, *(f"{count or 0:,}" for count in counts))
     console.print(table)
-    for uri, state, reason in db.execute(
-        "SELECT uri, state, reason FROM raw.landed_files WHERE state <> 'loaded' "
-        "ORDER BY uri LIMIT 20"
-    ).fetchall():
-        console.print(f"  {state}: {uri}: {reason}", markup=False, soft_wrap=True)
+    odd = db.execute(
+        "SELECT uri, state, reason, rows_kept FROM raw.landed_files "
+        "WHERE state <> 'loaded' OR reason IS NOT NULL "
+        "ORDER BY state = 'loaded', state = 'duplicate', uri"
+    ).fetchall()
+    for uri, state, reason, kept in odd[:MOST_FILES]:
+        still = f" (still loaded: {kept:,} rows that it had before)" if kept else ""
+        console.print(f"  {state}: {uri}: {reason}{still}", markup=False, soft_wrap=True)
+    if len(odd) > MOST_FILES:
+        console.print(f"  and {len(odd) - MOST_FILES:,} more: see raw.landed_files")
 
 
 def _print_quarantine(console: Console, db: duckdb.DuckDBPyConnection) -> None:

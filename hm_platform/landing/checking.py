@@ -54,7 +54,7 @@ def check(
                 name, (first, last) = column.name, days
                 early, late = f"{name} < DATE '{first}'", f"{name} > DATE '{last}'"
                 found.append(Refusal(early, name, "dated before the first week"))
-                found.append(Refusal(late, name, "dated in the future"))
+                found.append(Refusal(late, name, "dated in the future", in_future=True))
     whole = [f"({refusal.condition}) AS whole_{i}" for i, refusal in enumerate(records.refusals)]
     added = {"row_number": records.number, "record": records.record}
     kept = {name: sql for name in extras if (sql := added[name]) is not None}

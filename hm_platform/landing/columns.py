@@ -34,15 +34,24 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a landed table: its name (lower snake case), kind and DuckDB type."""
+    """A column of a landed table: its name (lower snake case), kind and DuckDB type.
+
+    used : whether what is recommended depends on it; the others are for people to read
+    """
 
     name: str
     kind: Kind
     type: str
+    used: bool = True
 
     @property
     def arrow_type(self) -> pa.DataType:
         return _ARROW_TYPES[self.type]
+
+    @property
+    def required(self) -> bool:
+        """Whether a row says nothing without it; any other column may be missing from a file."""
+        return self.kind not in (Kind.WHOLE, Kind.TEXT)
 
 
 _ARROW_TYPES = {
@@ -69,15 +78,15 @@ def _columns(text: str) -> tuple[Column, ...]:
         "int": (Kind.WHOLE, "INTEGER"),
         "text": (Kind.TEXT, "VARCHAR"),
     }
-    pairs = (line.split() for line in text.strip().splitlines())
-    return tuple(Column(name, *kinds[kind]) for name, kind in pairs)
+    lines = (line.split() for line in text.strip().splitlines())
+    return tuple(Column(name, *kinds[kind], not unused) for name, kind, *unused in lines)
 
 
 COLUMNS = {
     "articles": _columns("""
         article_id id
         product_code text
-        prod_name text
+        prod_name text unused
         product_type_no int
         product_type_name text
         product_group_name text
@@ -85,21 +94,21 @@ COLUMNS = {
         graphical_appearance_name text
         colour_group_code text
         colour_group_name text
-        perceived_colour_value_id int
-        perceived_colour_value_name text
+        perceived_colour_value_id int unused
+        perceived_colour_value_name text unused
         perceived_colour_master_id int
         perceived_colour_master_name text
         department_no int
         department_name text
         index_code text
         index_name text
-        index_group_no int
-        index_group_name text
+        index_group_no int unused
+        index_group_name text unused
         section_no int
         section_name text
         garment_group_no int
         garment_group_name text
-        detail_desc text
+        detail_desc text unused
     """),
     "customers": _columns("""
         customer_id id
@@ -108,7 +117,7 @@ COLUMNS = {
         club_member_status text
         fashion_news_frequency text
         age small
-        postal_code text
+        postal_code text unused
     """),
     "transactions": _columns("""
         t_dat day
@@ -131,6 +140,10 @@ CUSTOMERS_SCHEMA = schema("customers")
 TRANSACTIONS_SCHEMA = pa.schema(
     [*schema("transactions"), ("uri", pa.string()), ("row_number", pa.int64())]
 )
+WEEK_ROWS_TYPE = pa.struct(
+    [("week", pa.date32()), ("rows", pa.int64()), ("fingerprint", pa.string())]
+)
+SOURCE_COLUMN_TYPE = pa.struct([("name", pa.string()), ("type", pa.string())])
 LANDED_FILES_SCHEMA = pa.schema(
     [
         ("uri", pa.string()),
@@ -142,8 +155,16 @@ LANDED_FILES_SCHEMA = pa.schema(
         ("rows", pa.int64()),
         ("rows_loaded", pa.int64()),
         ("rows_quarantined", pa.int64()),
+        ("rows_held", pa.int64()),
+        ("rows_kept", pa.int64()),
         ("state", pa.string()),
         ("reason", pa.string()),
+        ("weeks", pa.list_(WEEK_ROWS_TYPE)),
+        ("columns", pa.list_(SOURCE_COLUMN_TYPE)),
+        ("lost_columns", pa.list_(pa.string())),
+        ("stamp", pa.string()),
+        ("checked_by", pa.string()),
+        ("check_again_on", pa.date32()),
     ]
 )
 QUARANTINE_SCHEMA = pa.schema(
@@ -157,14 +178,29 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 
 
+def rows_fingerprint(dataset: str) -> str:
+    """The SQL aggregate that is equal for equal rows with equal numbers, in any order.
+
+    Of 64 bits: it tells a changed file from an unchanged one, and is no protection against malice.
+    """
+    names = [column.name for column in COLUMNS[dataset]]
+    # DuckDB hashes several values to an exclusive or of their hashes: hashed once more, since else
+    # swapped numbers would make no difference, and two equal rows would cancel out.
+    return f"format('{{:016x}}', bit_xor(hash(hash({', '.join(names)}, row_number))))"
+
+
 @dataclass(frozen=True)
 class Refusal:
     """Why a row is refused: the SQL condition, the column it is about (None: the row as a whole)
-    and the reason in words."""
+    and the reason in words.
+
+    in_future : whether it may be good another day
+    """
 
     condition: str
     column: str | None
     reason: str
+    in_future: bool = False
 
 
 def accepts(kind: Kind, source_type: str) -> bool:

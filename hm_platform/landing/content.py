@@ -19,7 +19,10 @@ from typing import BinaryIO, cast
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.zone import LandedFile
 
-BLOCK = 1 << 20
+BLOCK = 1_000_000
+"""Bytes read at once. A line that every block has an end of is shorter than two of them, which is
+what DuckDB takes for a line by default."""
+
 SEPARATOR = "\x01\x02\x03\x04"
 """A text that lines do not hold, so that DuckDB takes a line for one field."""
 
@@ -119,7 +122,8 @@ def _line_ends(block: bytes) -> set[bytes]:
 
 
 def first_lines(file: LandedFile) -> Iterator[bytes]:
-    """The lines of a text file, each cut after a block, with whatever line end they have."""
+    """The lines of a text file, each with a line feed for its end; a line that is longer than a
+    block comes in several pieces, all but the last without an end."""
     with opened(file) as stream:
         text = io.TextIOWrapper(stream, encoding="latin-1", newline=None)
         while line := text.readline(BLOCK):
@@ -135,16 +139,25 @@ def write_plain(file: LandedFile, path: Path) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     lines = io.IncrementalNewlineDecoder(decoder, translate=True)
     written = 0  # characters of the line that the block before ended in
+    kept_back = ""  # what the block before ended in, where that may become a SEPARATOR
     with opened(file) as stream, path.open("w", encoding="utf-8", newline="") as plain:
         ended = False
         while not ended:
             # A quarter of a line's limit: no line that lies within a block can be too long.
             block = stream.read(LINE_LIMIT // 4)
             ended = not block
-            text = lines.decode(block, final=ended).replace(SEPARATOR, DAMAGE)
+            text = kept_back + lines.decode(block, final=ended)
+            kept_back = "" if ended else _start_of_separator(text)
+            text = text[: len(text) - len(kept_back)].replace(SEPARATOR, DAMAGE)
             head, feed, rest = text.partition("\n")
             plain.write(head[: max(0, LINE_LIMIT + 1 - written)])
             written += len(head)
             if feed:
                 plain.write(feed + rest)
                 written = len(rest) - (rest.rfind("\n") + 1)
+
+
+def _start_of_separator(text: str) -> str:
+    """The longest start of a SEPARATOR that ``text`` ends in."""
+    lengths = range(len(SEPARATOR) - 1, 0, -1)
+    return next((SEPARATOR[:n] for n in lengths if text.endswith(SEPARATOR[:n])), "")

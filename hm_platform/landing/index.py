@@ -1,180 +1,254 @@
 """The index of the landing zone: a row a file, saying what is in it and what became of it.
 
-A file is ``loaded`` (its good rows are; the others are refused and counted), ``held`` (it cannot be
-read as a whole), a ``duplicate`` (a file earlier in the list has the same content) or ``pending``
-(somebody is still writing it). For loaded files ``rows = rows_loaded + rows_quarantined``.
+The index is a function of the files, the rules and the day, with two exceptions that need to know
+the index before: what a data set's files used to have for columns, and what stays loaded of a file
+that was good and is not now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 import duckdb
 import pyarrow as pa
 
-from hm_platform.calendar import Calendar
-from hm_platform.landing.checking import Checked, check
-from hm_platform.landing.columns import COLUMNS, LANDED_FILES_SCHEMA, Kind
-from hm_platform.landing.content import Content, examine
-from hm_platform.landing.errors import LandingError
-from hm_platform.landing.records import records
+from hm_platform.calendar import today as calendar_today
+from hm_platform.landing.content import examine
+from hm_platform.landing.entry import Entry, FileRows, WeekRows, from_table, to_table
+from hm_platform.landing.errors import ColumnsError, LandingError
+from hm_platform.landing.schemas import Schemas, remembered_columns
 from hm_platform.landing.session import Session
+from hm_platform.landing.validating import Rules, held, validate
 from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
 
 Progress = Callable[[str], None]
+InWarehouse = Callable[[], Mapping[date, Sequence[FileRows]]]
+
+SETTLED_S = 1.0
+"""A file that changed less than this before it was read may change again under the same stamp:
+file systems count time in steps."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A row of ``raw.landed_files``; ``rows`` is None where nobody can tell."""
+UNREADABLE = (LandingError, OSError, duckdb.Error, ValueError, ArithmeticError)
+"""What reading a file may raise; the last two where a damaged one holds values that Python has no
+room for."""
 
-    uri: str
-    dataset: str
-    size: int
-    content_hash: str | None
-    first_day: date | None = None
-    last_day: date | None = None
-    rows: int | None = None
-    rows_loaded: int = 0
-    rows_quarantined: int = 0
-    state: str = "loaded"
-    reason: str | None = None
+PASSING = (OSError, duckdb.OperationalError)
+"""Of these, what may be the machine's fault (a full disk, too little memory) and over at the next
+look."""
 
 
 def index_landing_zone(
     zone: LandingZone,
-    calendar: Calendar,
+    rules: Rules,
     previous: pa.Table | None = None,
     progress: Progress | None = None,
     *,
+    in_warehouse: InWarehouse = dict,
+    quiet_s: float = 0.0,
     today: date | None = None,
     memory_limit: str | None = None,
 ) -> pa.Table:
     """List every landed file with what is in it, ordered by data set and uri.
 
-    Every file is read once, to tell its content; one whose content is as ``previous`` has it, all
-    rows good, is not checked again. Two files with the same content are one: the first by uri.
+    A file that nobody has touched since ``previous`` is not read; one whose content is known is not
+    checked again. Two files with the same content are one: the first by uri.
 
     previous : an earlier index of the same zone (LANDED_FILES_SCHEMA), or None
+    in_warehouse : gives what ``raw.transactions`` holds of each week; asked only when something
+        that was loaded is overwritten by what cannot be
+    quiet_s : a file that changed less than these seconds ago is still being written
     today : the last day that a row may have; by default the clock's
 
     Returns a table with LANDED_FILES_SCHEMA. A file that cannot be read never raises: it is held.
     """
-    today = today or datetime.now(UTC).astimezone().date()
-    known = {entry.uri: entry for entry in _entries(previous)}
+    today = today or calendar_today()
+    known = from_table(previous)
+    told = {entry.uri: entry for entry in known}
+
+    def tell(entry: Entry) -> None:
+        if progress is not None and entry != told.get(entry.uri):
+            progress(_line(entry))
+        told[entry.uri] = entry
+
+    before = dict(told)
     entries: list[Entry] = []
     with Session(memory_limit) as session:
+        look = _Look(session, rules, today, quiet_s, known)
         for dataset in DATASETS:
-            first_with: dict[str, Entry] = {}
+            found = []
             for file in zone.files(dataset):
                 try:
-                    entry = _enter(session, file, calendar, today, known.get(file.uri), first_with)
+                    found.append(look.enter(file))
                 except FileNotFoundError:
                     # It went after it was listed, and so did its rows.
                     continue
-                if entry.content_hash is not None:
-                    first_with.setdefault(entry.content_hash, entry)
-                entries.append(entry)
-                if progress is not None:
-                    progress(_line(entry))
-    return pa.Table.from_pylist([asdict(entry) for entry in entries], LANDED_FILES_SCHEMA)
+                if found[-1].state == "loaded":
+                    tell(found[-1])
+            entries += _each_content_once(found)
+    entries = _keep(entries, before, in_warehouse)
+    for entry in entries:
+        tell(entry)
+    return to_table(entries)
 
 
-def _entries(index: pa.Table | None) -> list[Entry]:
-    return [] if index is None else [Entry(**row) for row in index.to_pylist()]
+@dataclass
+class _Look:
+    """One look through the landing zone, and what earlier ones have found out."""
 
+    session: Session
+    rules: Rules
+    today: date
+    quiet_s: float
+    known: list[Entry]
+    schemas: Schemas = field(init=False)
+    by_uri: dict[str, Entry] = field(init=False)
+    by_content: dict[tuple[str, bool, str], Entry] = field(init=False)
+    loaded: set[tuple[str, str | None]] = field(init=False)
 
-def _enter(
-    session: Session,
-    file: LandedFile,
-    calendar: Calendar,
-    today: date,
-    known: Entry | None,
-    first_with: dict[str, Entry],
-) -> Entry:
-    entry = Entry(file.uri, file.dataset, file.size, None)
-    try:
-        before = file.stamp()
-        content = examine(file)
-        entry = replace(entry, size=before[0], content_hash=content.hash)
-        twin = first_with.get(content.hash)
-        if twin is not None:
-            entry = replace(
+    def __post_init__(self) -> None:
+        self.schemas = Schemas.remembered(self.known, self.rules.without)
+        self.by_uri = {entry.uri: entry for entry in self.known}
+        self.loaded = {(e.dataset, e.content_hash) for e in self.known if e.state == "loaded"}
+        self.by_content = {}
+        for entry in self.known:
+            if entry.content_hash and self._holds(entry):
+                parquet = entry.uri.lower().endswith(".parquet")
+                self.by_content[entry.dataset, parquet, entry.content_hash] = entry
+
+    def _holds(self, entry: Entry) -> bool:
+        """Whether checking the same content again would find the same."""
+        return (
+            entry.state in ("loaded", "held")
+            and entry.checked_by == self.rules.fingerprint
+            and (entry.check_again_on is None or self.today < entry.check_again_on)
+        )
+
+    def enter(self, file: LandedFile) -> Entry:
+        """The file's entry. Raises FileNotFoundError when it has gone."""
+        entry = Entry(file.uri, file.dataset, file.size)
+        if file.outside:
+            reason = "a link to a file outside of the landing zone: put the file itself there"
+            return replace(
                 entry,
-                first_day=twin.first_day,
-                last_day=twin.last_day,
-                rows=twin.rows,
+                state="held",
+                reason=reason,
+                stamp=file.stamp,
+                checked_by=self.rules.fingerprint,
+            )
+        age = time.time() - file.changed_at
+        if 0 <= age < self.quiet_s:
+            return _pending(entry)
+        known = self.by_uri.get(file.uri)
+        untouched = known is not None and known.stamp == file.stamp
+        if known and untouched and self._holds(known):
+            return _without_kept(known)
+        stamp = file.stamp if not 0 <= age < SETTLED_S else None
+        entry = replace(entry, stamp=stamp, checked_by=self.rules.fingerprint)
+        if known and untouched and known.content_hash:
+            entry = replace(entry, content_hash=known.content_hash)
+        try:
+            entry = self._read(file, entry)
+        except FileNotFoundError:
+            raise
+        except UNREADABLE as error:
+            columns = error.columns if isinstance(error, ColumnsError) else ()
+            entry = replace(entry, state="held", reason=_reason(file, error), columns=columns)
+            if isinstance(error, PASSING) and not isinstance(error, PermissionError):
+                entry = replace(entry, stamp=None, checked_by=None)
+        return entry if file.is_as_listed() else _pending(entry)
+
+    def _read(self, file: LandedFile, entry: Entry) -> Entry:
+        content = None
+        if entry.content_hash is None:
+            content = examine(file)
+            entry = replace(entry, content_hash=content.hash)
+        assert entry.content_hash is not None  # noqa: S101 - for the type checker
+        key = (file.dataset, file.is_parquet, entry.content_hash)
+        same = self.by_content.get(key)
+        if same is not None:
+            own = {name: getattr(entry, name) for name in ("uri", "size", "stamp")}
+            return replace(_without_kept(same), **own)
+        found = validate(
+            self.session, file, content or examine(file), self.rules, self.today, entry
+        )
+        lost = self.schemas.lost(found)
+        # What was loaded has not lost a column that others have brought since.
+        if lost and (found.dataset, found.content_hash) not in self.loaded:
+            found = held(replace(found, lost_columns=lost), self.schemas.reason(found, lost))
+        self.by_content[key] = found
+        return found
+
+
+def _without_kept(entry: Entry) -> Entry:
+    return replace(entry, rows_kept=0, weeks=entry.weeks if entry.state == "loaded" else ())
+
+
+def _pending(entry: Entry) -> Entry:
+    reason = "somebody is still writing it: it will be read once it stays as it is"
+    return Entry(entry.uri, entry.dataset, entry.size, state="pending", reason=reason)
+
+
+def _each_content_once(entries: list[Entry]) -> list[Entry]:
+    """The entries by uri, those with the content of an earlier one marked as duplicates of it."""
+    first: dict[str, Entry] = {}
+    marked = []
+    for entry in entries:
+        twin = first.setdefault(entry.content_hash, entry) if entry.content_hash else entry
+        if twin is not entry:
+            entry = Entry(
+                entry.uri,
+                entry.dataset,
+                entry.size,
+                entry.content_hash,
+                twin.first_day,
+                twin.last_day,
+                twin.rows,
                 state="duplicate",
                 reason=f"the same content as {twin.uri}",
+                columns=twin.columns,
+                stamp=entry.stamp,
+                checked_by=entry.checked_by,
             )
-        elif known is not None and _still_holds(known, entry, calendar):
-            entry = known
-        else:
-            entry = _validated(session, file, content, (calendar.first_week, today), entry)
-        if file.stamp() != before:
-            reason = "somebody is still writing it: it will be read once it stays as it is"
-            entry = Entry(file.uri, file.dataset, file.size, None, state="pending", reason=reason)
-    except FileNotFoundError:
-        raise
-    except (LandingError, OSError, duckdb.Error) as error:
-        entry = replace(entry, state="held", reason=_reason(file, error))
-    return entry
+        marked.append(entry)
+    return marked
 
 
-def _still_holds(known: Entry, entry: Entry, calendar: Calendar) -> bool:
-    """Whether checking again would find the same.
+def _keep(
+    entries: list[Entry], before: Mapping[str, Entry], in_warehouse: InWarehouse
+) -> list[Entry]:
+    """The entries, with what stays loaded of a file's earlier content while it is not in order.
 
-    A row refused for its date may be good another day, and a file held back may be readable for a
-    later version of this code, so only a file without fault counts.
+    Without that, a broken file that overwrites a good one would empty the good one's weeks.
     """
-    return (
-        (known.dataset, known.size, known.content_hash)
-        == (entry.dataset, entry.size, entry.content_hash)
-        and known.state == "loaded"
-        and known.rows_quarantined == 0
-        and (known.first_day is None or known.first_day >= calendar.first_week)
-    )
-
-
-def _validated(
-    session: Session,
-    file: LandedFile,
-    content: Content,
-    days: tuple[date, date],
-    entry: Entry,
-) -> Entry:
-    checked = check(file.dataset, records(session, file, content), days)
-    day = next((c.name for c in COLUMNS[file.dataset] if c.kind is Kind.DAY), "NULL::DATE")
-    # Every column is asked for, so that a file that breaks off is found out here.
-    wanted = ", ".join(f"count({column.name})" for column in COLUMNS[file.dataset])
-    counted = session.connection.execute(
-        f"SELECT refusal, count(*), min({day}), max({day}), {wanted} "
-        f"FROM ({checked.sql}) GROUP BY refusal ORDER BY refusal NULLS FIRST"
-    ).fetchall()
-    refused = {position: rows for position, rows, *_ in counted if position is not None}
-    good = [row for row in counted if row[0] is None]
-    loaded, first, last = good[0][1:4] if good else (0, None, None)
-    quarantined = sum(refused.values())
-    return replace(
-        entry,
-        first_day=first,
-        last_day=last,
-        rows=loaded + quarantined,
-        rows_loaded=loaded,
-        rows_quarantined=quarantined,
-        reason=_refusals(checked, refused) if refused else None,
-    )
-
-
-def _refusals(checked: Checked, refused: dict[int, int]) -> str:
-    counts = (
-        f"{rows:,} x {refusal.column + ' ' if refusal.column else ''}{refusal.reason}"
-        for rows, refusal in ((refused[i], checked.refusals[i]) for i in sorted(refused))
-    )
-    rows = sum(refused.values())
-    return f"refused {rows:,} row{'s' if rows > 1 else ''}: {'; '.join(counts)}"
+    broken = {
+        entry.uri: before[entry.uri]
+        for entry in entries
+        if entry.state in ("held", "pending") and entry.uri in before
+    }
+    there = set[tuple[str, WeekRows]]()
+    if any(entry.weeks for entry in broken.values()):
+        for day, files in in_warehouse().items():
+            there |= {(uri, WeekRows(day, rows, print_)) for uri, rows, print_ in files}
+    # The same rows may have come under another name meanwhile, and would count twice.
+    elsewhere = {week for entry in entries if entry.state == "loaded" for week in entry.weeks}
+    kept = []
+    for entry in entries:
+        if (was := broken.get(entry.uri)) is not None:
+            weeks = tuple(
+                week for week in was.weeks if (entry.uri, week) in there and week not in elsewhere
+            )
+            count = sum(week.rows for week in weeks)
+            if entry.dataset != "transactions":
+                count = was.rows_loaded + was.rows_kept
+            lost = remembered_columns(was) - {name for name, _ in entry.columns}
+            lost |= {*entry.lost_columns}
+            entry = replace(entry, weeks=weeks, rows_kept=count, lost_columns=tuple(sorted(lost)))
+        kept.append(entry)
+    return kept
 
 
 def _reason(file: LandedFile, error: Exception) -> str:

@@ -21,11 +21,13 @@ import duckdb
 from hm_platform.landing.content import examine
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.records import (
+    TEXT,
     Layout,
     csv_address,
     fields_sql,
     lines_sql,
     read_layout,
+    require_columns,
 )
 from hm_platform.landing.session import Session
 from hm_platform.landing.writing import Landed, Tally, replacing
@@ -107,7 +109,9 @@ def _sources(folder: Path) -> dict[str, LandedFile]:
 
 def _layout(source: LandedFile) -> Layout:
     try:
-        return read_layout(source)
+        layout = read_layout(source)
+        require_columns(source, [(name, TEXT) for name in layout.names])
+        return layout
     except LandingError as error:
         raise LandingError(f"{source.path}: {error}") from None
 

@@ -8,8 +8,10 @@ as one field each and split afterwards, which takes DuckDB no longer than splitt
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -24,11 +26,14 @@ from hm_platform.landing.content import (
     first_lines,
     write_plain,
 )
-from hm_platform.landing.errors import LandingError
+from hm_platform.landing.errors import ColumnsError, LandingError
 from hm_platform.landing.session import Session, sql_text
 from hm_platform.landing.zone import LandedFile
 
 DELIMITERS = ",;\t|"
+
+TEXT = "text"
+"""The type of every column of a CSV file."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Records:
     source : SQL of a relation without duplicates of names, one row a record, in the file's order
     fields, types : for each column of the data set, the SQL expression of its field in ``source``,
         and the DuckDB type of that
+    columns : the file's columns and their types, as it has them
     number : SQL expression of the record's number in the file, from 1; None where it has to be
         counted, which costs DuckDB its threads while reading
     record : SQL expression of the record as text, of which LINE_LIMIT characters are enough
@@ -47,6 +53,7 @@ class Records:
     source: str
     fields: tuple[str, ...]
     types: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
     number: str | None
     record: str
     refusals: tuple[Refusal, ...] = ()
@@ -69,12 +76,17 @@ class Layout:
 
 
 def records(session: Session, file: LandedFile, content: Content) -> Records:
-    """The records of ``file``. Raises LandingError when it cannot be read as a whole."""
+    """The records of ``file``; a column that it lacks and need not have is NULL.
+
+    Raises LandingError when it cannot be read as a whole, among that ColumnsError when its columns
+    are the reason.
+    """
     if content.empty:
         raise LandingError("the file is empty: send it again, or remove it")
     if file.is_parquet:
         return _parquet_records(session, file)
     layout = read_layout(file)
+    require_columns(file, [(name, TEXT) for name in layout.names])
     address = csv_address(session, file, content)
     if file.dataset != "transactions" and content.has_quotes:
         whole = _quoted_records(session, file, content, address, layout)
@@ -86,16 +98,18 @@ def records(session: Session, file: LandedFile, content: Content) -> Records:
 def read_layout(file: LandedFile) -> Layout:
     """The layout of the CSV file ``file``, from its first line that is not blank.
 
-    Raises LandingError when that does not name every column of the data set, each once.
+    Raises LandingError when that is no list of names.
     """
-    skip, first = 0, b""
+    skip, line, first = 0, b"", b""
     for line in first_lines(file):
-        skip, first = skip + 1, line.strip()
+        first = (line if skip else line.removeprefix(codecs.BOM_UTF8)).strip()
+        # A blank line may be so long that it comes in pieces.
+        skip += bool(first) or line.endswith(b"\n")
         if first:
             break
     if first.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise LandingError("the file is UTF-16: save it as UTF-8")
-    if len(first) >= BLOCK:
+    if len(line) >= BLOCK and not line.endswith(b"\n"):
         raise LandingError("the first line, which has to name the columns, does not end")
     text = first.decode("utf-8-sig", "replace")
     wanted = {column.name for column in COLUMNS[file.dataset]}
@@ -107,20 +121,29 @@ def read_layout(file: LandedFile) -> Layout:
             raise LandingError(f"the first line has to name the columns: {error}") from None
         names = tuple(name.strip().lower() for name in found)
         layouts.append(Layout(delimiter, names, skip, text))
-    layout = max(layouts, key=lambda layout: len(wanted & {*layout.names}))
-    _require_columns(file, layout.names)
-    return layout
+    return max(layouts, key=lambda layout: len(wanted & {*layout.names}))
 
 
-def _require_columns(file: LandedFile, names: tuple[str, ...]) -> None:
+def require_columns(file: LandedFile, columns: Sequence[tuple[str, str]]) -> None:
+    """Raise ColumnsError when one that is required is missing, or one is there twice."""
+    names = [name for name, _ in columns]
     wanted = [column.name for column in COLUMNS[file.dataset]]
-    if missing := [name for name in wanted if name not in names]:
-        raise LandingError(
-            f"no column {', '.join(missing)}: {file.dataset} need {', '.join(wanted)}; "
+    required = [column.name for column in COLUMNS[file.dataset] if column.required]
+    fault = None
+    if missing := [name for name in required if name not in names]:
+        fault = (
+            f"no column {', '.join(missing)}: {file.dataset} need {', '.join(required)}; "
             f"the file has {', '.join(names)[:300] or 'none'}"
         )
-    if twice := [name for name in wanted if names.count(name) > 1]:
-        raise LandingError(f"column {', '.join(twice)} is there twice: keep one")
+    elif twice := [name for name in wanted if names.count(name) > 1]:
+        fault = f"column {', '.join(twice)} is there twice: keep one"
+    if fault:
+        raise ColumnsError(fault, tuple(columns))
+
+
+def _field(name: str, names: Sequence[str], expression: Callable[[int], str]) -> str:
+    """The SQL expression of a column's field; that of a column that is not there is NULL."""
+    return expression(names.index(name)) if name in names else f"NULL::{TEXT_TYPE}"
 
 
 def csv_address(session: Session, file: LandedFile, content: Content) -> str:
@@ -187,8 +210,9 @@ def _line_records(file: LandedFile, content: Content, address: str, layout: Layo
     return Records(
         source=f"SELECT line, {fields_sql(layout.delimiter)} AS f "
         f"FROM ({lines_sql(address, layout.skip)})",
-        fields=tuple(f"f[{layout.names.index(column.name) + 1}]" for column in columns),
+        fields=tuple(_field(c.name, layout.names, lambda i: f"f[{i + 1}]") for c in columns),
         types=(TEXT_TYPE,) * len(columns),
+        columns=tuple((name, TEXT) for name in layout.names),
         number=None,
         record=f"CASE WHEN {overlong} THEN left(line, {LINE_LIMIT}) ELSE line END",
         refusals=tuple(refusals),
@@ -214,8 +238,9 @@ def _quoted_records(
     record = f"concat_ws({sql_text(layout.delimiter)}, {whole})"
     return Records(
         source=source,
-        fields=tuple(cells[layout.names.index(column.name)] for column in columns),
+        fields=tuple(_field(c.name, layout.names, cells.__getitem__) for c in columns),
         types=(TEXT_TYPE,) * len(columns),
+        columns=tuple((name, TEXT) for name in layout.names),
         number=None,
         record=record,
         refusals=() if content.is_ascii else (_damaged(record),),
@@ -229,26 +254,33 @@ def _damaged(text: str) -> Refusal:
 def _parquet_records(session: Session, file: LandedFile) -> Records:
     columns = COLUMNS[file.dataset]
     # Some writers do not mark text as text.
-    source = (
-        f"SELECT * FROM read_parquet({session.address(file.path)}, binary_as_string=true, "
-        "hive_partitioning=false, file_row_number=true)"
-    )
-    described = session.connection.execute(f"DESCRIBE {source}").fetchall()
-    names = [name for name, *_ in described if name != "file_row_number"]
-    types = {name.lower(): kind for name, kind, *_ in described}
-    _require_columns(file, tuple(name.lower() for name in names))
+    arguments = f"{session.address(file.path)}, binary_as_string=true, hive_partitioning=false"
+    described = session.connection.execute(f"DESCRIBE FROM read_parquet({arguments})").fetchall()
+    found = [(name, kind) for name, kind, *_ in described]
+    names = [name.lower() for name, _ in found]
+    named = tuple(zip(names, (kind for _, kind in found), strict=True))
+    require_columns(file, named)
+    # DuckDB numbers the rows only where the file has no column of that name.
+    numbered = "file_row_number" not in names
+    source = f"SELECT * FROM read_parquet({arguments}, file_row_number={numbered})"
+    types = {column.name: TEXT_TYPE for column in columns}
     for column in columns:
-        if not accepts(column.kind, types[column.name]):
-            raise LandingError(
-                f"column {column.name} is {types[column.name]}, but has to be {column.kind.value}"
-            )
-    cells = ", ".join(f"{_identifier(name)} := {_identifier(name)}" for name in names)
+        if column.name in names:
+            types[column.name] = kind = found[names.index(column.name)][1]
+            if not accepts(column.kind, kind):
+                raise ColumnsError(
+                    f"column {column.name} is {kind}, but has to be {column.kind.value}",
+                    named,
+                )
+    cells = ", ".join(f"{_identifier(name)} := {_identifier(name)}" for name, _ in found)
     return Records(
         source=source,
-        fields=tuple(_identifier(column.name) for column in columns),
-        types=tuple(types[column.name] for column in columns),
-        number="file_row_number + 1",
-        record=f"to_json(struct_pack({cells}))::VARCHAR",
+        fields=tuple(_field(c.name, names, lambda i: _identifier(found[i][0])) for c in columns),
+        types=tuple(types.values()),
+        columns=named,
+        number="file_row_number + 1" if numbered else None,
+        # DuckDB can hold a moment that it cannot write: what others have for "no time".
+        record=f"coalesce(TRY(to_json(struct_pack({cells}))::VARCHAR), '(not to be written)')",
     )
 
 

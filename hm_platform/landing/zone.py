@@ -6,6 +6,7 @@ needs another zone only. What is inside the files is none of its business.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
+from hm_platform.landing.columns import COLUMNS
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.writing import write_bytes
 
@@ -28,10 +30,14 @@ DATASET_FILE = "dataset.toml"
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Which data set has landed, and the first day of its first week."""
+    """Which data set has landed, and the first day of its first week.
+
+    without : columns that its files have had and will not have again, as ``customers.age``
+    """
 
     name: str
     first_week: date
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,18 @@ class LandedFile:
     uri : path relative to the zone, with forward slashes; always valid Unicode
     path : where it lies on this machine
     size : bytes
+    stamp : changes whenever the file is written to, replaced or moved; equal stamps, equal content
+    changed_at : seconds since the epoch of the last such change
+    outside : whether it is a link to something that lies elsewhere
     """
 
     dataset: str
     uri: str
     path: Path
     size: int
+    stamp: str = ""
+    changed_at: float = 0.0
+    outside: bool = False
 
     @property
     def is_parquet(self) -> bool:
@@ -61,10 +73,9 @@ class LandedFile:
         """The file's bytes, as they lie there."""
         return self.path.open("rb")
 
-    def stamp(self) -> tuple[int, int]:
-        """Size in bytes and time of the last change in ns: equal as long as nobody writes to it."""
-        status = self.path.stat()
-        return status.st_size, status.st_mtime_ns
+    def is_as_listed(self) -> bool:
+        """Whether nobody has touched it since. Raises FileNotFoundError when it has gone."""
+        return _stamp(self.path.stat()) == self.stamp
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,7 @@ class LandingZone:
         return sorted(self._walk(dataset), key=lambda file: file.uri)
 
     def _walk(self, dataset: str) -> Iterator[LandedFile]:
+        top = self.folder(dataset).resolve()
         for folder, folders, names in os.walk(self.folder(dataset)):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
@@ -96,10 +108,18 @@ class LandingZone:
                     # A pipe or a device would never end, and a dangling link has nothing to read.
                     if not path.is_file():
                         continue
-                    size = path.stat().st_size
+                    status = path.stat()
                 except FileNotFoundError:
                     continue
-                yield LandedFile(dataset, _uri(path.relative_to(self.root)), path, size)
+                yield LandedFile(
+                    dataset,
+                    _uri(path.relative_to(self.root)),
+                    path,
+                    status.st_size,
+                    _stamp(status),
+                    status.st_ctime,
+                    outside=path.is_symlink() and not path.resolve().is_relative_to(top),
+                )
 
     def dataset(self) -> DatasetInfo | None:
         """What ``dataset.toml`` says, or None where there is no such file.
@@ -117,7 +137,9 @@ class LandingZone:
             entries = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise LandingError(f"{path} is not valid TOML: {error}") from None
-        return DatasetInfo(_name(path, entries), _first_week(path, entries))
+        return DatasetInfo(
+            _name(path, entries), _first_week(path, entries), _without(path, entries)
+        )
 
     def write_dataset_info(self, info: DatasetInfo) -> bool:
         """Write ``dataset.toml``; True when that changed the file.
@@ -133,7 +155,16 @@ class LandingZone:
             )
         name = info.name.replace("\\", "\\\\").replace('"', '\\"')
         text = f'name = "{name}"\nfirst_week = {info.first_week}\n'
+        # Somebody wrote that by hand.
+        if present is not None and present.without:
+            text += f"without = {json.dumps(present.without)}\n"
         return write_bytes(self.root / DATASET_FILE, text.encode())
+
+
+def _stamp(status: os.stat_result) -> str:
+    # The time of the inode's last change is the kernel's: unlike that of the content, nobody can
+    # set it back.
+    return f"{status.st_size}-{status.st_ino}-{status.st_mtime_ns}-{status.st_ctime_ns}"
 
 
 def _uri(relative: Path) -> str:
@@ -159,3 +190,13 @@ def _first_week(path: Path, entries: dict[str, object]) -> date:
     if type(day) is not date:
         raise LandingError(f"{path} has no first_week: add a line like first_week = 2018-09-19")
     return day
+
+
+def _without(path: Path, entries: dict[str, object]) -> tuple[str, ...]:
+    names = entries.get("without", [])
+    known = {f"{dataset}.{column.name}" for dataset in DATASETS for column in COLUMNS[dataset]}
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and name in known for name in names
+    ):
+        raise LandingError(f'{path}: without has to be a list of columns such as ["customers.age"]')
+    return tuple(sorted(names))

@@ -30,3 +30,16 @@ def taking_turns(lock: Path, waiting: Callable[[], None] | None = None) -> Itera
         yield
     finally:
         turn.release()
+
+
+def is_taken(lock: Path) -> bool:
+    """Whether somebody holds the file ``lock`` now."""
+    if not lock.exists():
+        return False
+    turn = FileLock(lock)
+    try:
+        turn.acquire(timeout=0)
+    except Timeout:
+        return True
+    turn.release()
+    return False

@@ -99,7 +99,7 @@ def built(
             resources={
                 "io_manager": ArrowDuckDBIOManager(database=str(warehouse)),
                 "model_io_manager": Nowhere(),
-                "landing": LandingResource(root=str(tmp_path / "landing")),
+                "landing": LandingResource(root=str(tmp_path / "landing"), first_week="2018-09-19"),
                 "reports": ReportsResource(directory=str(tmp_path / "reports")),
             },
         )

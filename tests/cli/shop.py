@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -13,6 +15,9 @@ import duckdb
 BIN = Path(sys.executable).parent
 WEEK = "2018-11-07"
 """The last week of the shop, which `hm build` builds."""
+
+LOADING = 'group:"raw" or group:"staging" or group:"marts"'
+"""Selects what loads a week."""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -75,3 +80,27 @@ def contents(home: Path) -> dict[str, str]:
             name = file.relative_to(models).as_posix()
             found[name] = hashlib.sha256(file.read_bytes()).hexdigest()
     return found
+
+
+def kill_at(marker: str, home: Path, *command: str, **more: str) -> int:
+    """Start a command, kill it and its children when ``marker`` shows up, and return its id.
+
+    The marker is looked for in what the command says and in what dbt says in a build.
+    """
+    output, log = home.parent / "output.txt", home / "logs" / "build.log"
+    process = start(home, output, *command, **more)
+    try:
+        while not any(marker in file.read_text() for file in (output, log) if file.exists()):
+            assert process.poll() is None, output.read_text()
+            time.sleep(0.01)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    return process.pid
+
+
+def loaded(undisturbed: dict[str, str]) -> dict[str, str]:
+    """The part of a whole build that a run of the loading assets makes."""
+    schemas = ("raw", "staging", "marts")
+    return {name: rows for name, rows in undisturbed.items() if name.split(".")[0] in schemas}

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
-import time
 from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance
 
-from tests.cli.shop import BIN, WEEK, contents, materialize, query, run, start
+from tests.cli.shop import (
+    BIN,
+    LOADING,
+    WEEK,
+    contents,
+    kill_at,
+    loaded,
+    materialize,
+    query,
+    run,
+    start,
+)
 
 FIRST_WEEK = "2018-09-19"
 
@@ -21,33 +29,6 @@ def other(home: Path, tmp_path: Path) -> Path:
     """A home in which nothing is built; what landed is that of ``home``."""
     (tmp_path / ".env").write_text(f"HM_LANDING={home / 'landing'}\n")
     return tmp_path / "data"
-
-
-LOADING = 'group:"raw" or group:"staging" or group:"marts"'
-
-
-def kill_at(marker: str, home: Path, *command: str, **more: str) -> int:
-    """Start a command, kill it and its children when ``marker`` shows up, and return its id.
-
-    The marker is looked for in what the command says and in what dbt says in a build.
-    """
-    output, log = home.parent / "output.txt", home / "logs" / "build.log"
-    process = start(home, output, *command, **more)
-    try:
-        while not any(marker in file.read_text() for file in (output, log) if file.exists()):
-            assert process.poll() is None, output.read_text()
-            time.sleep(0.01)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    assert process.returncode == -signal.SIGKILL
-    return process.pid
-
-
-def loaded(undisturbed: dict[str, str]) -> dict[str, str]:
-    """The part of a whole build that a run of the loading assets makes."""
-    schemas = ("raw", "staging", "marts")
-    return {name: rows for name, rows in undisturbed.items() if name.split(".")[0] in schemas}
 
 
 def test_a_build_killed_anywhere_is_finished_by_the_next(
@@ -142,17 +123,3 @@ def test_two_runs_that_start_at_the_same_moment_in_a_new_home_both_succeed(
     assert contents(other) == loaded(undisturbed)
     with DagsterInstance.from_config(str(other / "dagster")) as instance:
         assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"] * 2
-
-
-def test_the_next_run_removes_what_a_killed_one_left_of_dbt(
-    other: Path, undisturbed: dict[str, str]
-) -> None:
-    load = (
-        "dagster", "asset", "materialize", "-m", "hm_platform.definitions",
-        "--select", LOADING, "--partition-range", f"{FIRST_WEEK}...{WEEK}",
-    )  # fmt: skip
-    kill_at("START sql incremental model", other, *load)
-    assert [*other.rglob("*.tmp")] != []
-    materialize(other, *load[5:])
-    assert [*other.rglob("*.tmp")] == []
-    assert contents(other) == loaded(undisturbed)

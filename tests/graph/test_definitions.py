@@ -14,7 +14,7 @@ EXPECTED = {
     "staging/stg_articles", "staging/stg_customers", "staging/stg_transactions",
     "marts/joined_transactions", "marts/weekly_article_sales", "marts/weekly_customer_purchases",
     "marts/weekly_customer_article_purchases", "marts/loaded_weeks",
-    "datasets/article_index", "datasets/customer_index",
+    "marts/loaded_catalogue", "datasets/article_index", "datasets/customer_index",
     "datasets/train", "datasets/validation", "datasets/test",
     "features/encoders", "features/articles", "features/customers",
     "features/purchase_histories", "features/copurchases",
@@ -23,7 +23,7 @@ EXPECTED = {
 }  # fmt: skip
 UNPARTITIONED = {
     "raw/landed_files", "raw/articles", "raw/customers", "raw/quarantine",
-    "staging/stg_articles", "staging/stg_customers",
+    "staging/stg_articles", "staging/stg_customers", "marts/loaded_catalogue",
 }  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_there_is_no_break_and_no_orphan(specs: dict[str, AssetSpec]) -> None:
     roots = {name for name, deps in upstream.items() if not deps}
     assert roots == {"raw/landed_files"}
     leaves = EXPECTED - set().union(*upstream.values())
-    assert leaves == {"raw/quarantine", "serving/publications"}
+    assert leaves == {"serving/publications"}
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
@@ -95,31 +95,95 @@ def test_dbt_tests_arrive_as_checks_with_their_reasons(defs: Definitions) -> Non
     assert all(spec.description for spec in checks.values())
 
 
-def test_splits_and_lists_are_checked_before_anything_is_made_of_them(defs: Definitions) -> None:
+CHECKS = {
+    ("raw/landed_files", "columns_are_as_before"): False,
+    ("raw/landed_files", "rows_of_files_add_up"): True,
+    ("raw/landed_files", "no_file_is_held"): False,
+    ("raw/transactions", "every_landed_row_is_loaded"): True,
+    ("raw/quarantine", "every_refused_row_is_listed"): True,
+    ("datasets/train", "holds_only_its_days"): True,
+    ("datasets/validation", "holds_only_its_days"): True,
+    ("datasets/test", "holds_only_its_days"): True,
+    ("serving/recommendations", "everyone_has_a_whole_list"): True,
+}
+"""Asset and name -> whether what is made of the asset waits for it."""
+
+
+def test_what_is_made_is_checked_before_anything_is_made_of_it(defs: Definitions) -> None:
     checks = {
-        spec.key.asset_key.to_user_string(): spec
+        (spec.key.asset_key.to_user_string(), spec.name): spec
         for check in defs.asset_checks or ()
         for spec in check.check_specs
     }
-    assert set(checks) == {
-        "datasets/train", "datasets/validation", "datasets/test", "serving/recommendations",
-    }  # fmt: skip
-    assert all(spec.blocking and spec.description for spec in checks.values())
-    build_week = defs.get_repository_def().get_job("build_week")
-    steps = {node.name for node in build_week.graph.nodes}
-    assert "serving__recommendations_everyone_has_a_whole_list" in steps
+    assert {name: spec.blocking for name, spec in checks.items()} == CHECKS
+    assert all(len(spec.description or "") > 40 for spec in checks.values())
 
 
-def test_jobs_and_the_schedule_are_there_and_explained(defs: Definitions) -> None:
-    repository = defs.get_repository_def()
+@pytest.mark.parametrize(
+    ("job", "check"),
+    [
+        ("refresh_landing", "raw__landed_files_rows_of_files_add_up"),
+        ("load_weeks", "raw__transactions_every_landed_row_is_loaded"),
+        ("build_week", "serving__recommendations_everyone_has_a_whole_list"),
+    ],
+)
+def test_a_job_checks_what_it_makes(defs: Definitions, job: str, check: str) -> None:
+    nodes = defs.get_repository_def().get_job(job).graph.nodes
+    assert check in {node.name for node in nodes}
+
+
+def selected(defs: Definitions, job: str) -> set[str]:
+    layer = defs.get_repository_def().get_job(job).asset_layer
+    return {key.to_user_string() for key in layer.selected_asset_keys}
+
+
+def test_jobs_are_there_and_explained(defs: Definitions) -> None:
     for job in ("refresh_landing", "load_weeks", "build_week", "load_and_build"):
-        assert len(repository.get_job(job).description or "") > 40
-    loaded = repository.get_job("load_weeks").asset_layer.selected_asset_keys
-    assert AssetKey(["raw", "transactions"]) in loaded
-    assert AssetKey(["marts", "loaded_weeks"]) in loaded
-    assert AssetKey(["datasets", "train"]) not in loaded
-    schedule = repository.get_schedule_def("monday_night")
-    assert schedule.default_status.value == "STOPPED"
+        assert len(defs.get_repository_def().get_job(job).description or "") > 40
+
+
+def test_the_three_jobs_make_every_asset_and_none_makes_that_of_another(defs: Definitions) -> None:
+    three = [selected(defs, job) for job in ("refresh_landing", "load_weeks", "build_week")]
+    assert set().union(*three) == EXPECTED
+    assert sum(map(len, three)) == len(EXPECTED)
+    assert three[0] == UNPARTITIONED
+    assert selected(defs, "load_and_build") == EXPECTED
+
+
+def test_the_records_are_written_after_all_that_they_stand_for(
+    specs: dict[str, AssetSpec], defs: Definitions
+) -> None:
+    graph = defs.resolve_asset_graph()
+
+    def before(name: str) -> set[str]:
+        found = graph.get_ancestor_asset_keys(AssetKey(name.split("/")))
+        return {key.to_user_string() for key in found} | {name}
+
+    for record, job in (
+        ("marts/loaded_catalogue", "refresh_landing"),
+        ("marts/loaded_weeks", "load_weeks"),
+        ("serving/publications", "build_week"),
+    ):
+        assert selected(defs, job) <= before(record)
+
+
+def test_sensors_and_the_schedule_are_there_and_explained(defs: Definitions) -> None:
+    repository = defs.get_repository_def()
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "landing_zone", "failed_runs", "late_weeks",
+    }  # fmt: skip
+    assert [schedule.name for schedule in repository.schedule_defs] == ["monday_night"]
+    for each in (*repository.sensor_defs, *repository.schedule_defs):
+        assert len(each.description or "") > 80
+        assert each.default_status.value == "RUNNING"
+    targets = {target.job_name for target in repository.get_sensor_def("landing_zone").targets}
+    assert targets == {"refresh_landing", "load_weeks", "build_week"}
+    assert repository.get_schedule_def("monday_night").job_name == "load_and_build"
+
+
+def test_runs_take_turns(defs: Definitions) -> None:
+    assert defs.executor is not None
+    assert getattr(defs.executor, "name", None) == "in_turn"
 
 
 def test_the_location_loads_in_a_fresh_interpreter_without_what_only_runs_need(
@@ -134,3 +198,8 @@ def test_the_location_loads_in_a_fresh_interpreter_without_what_only_runs_need(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_people_rely_on_has_a_freshness_policy(specs: dict[str, AssetSpec]) -> None:
+    fresh = {name for name, spec in specs.items() if spec.freshness_policy is not None}
+    assert fresh == {"serving/recommendations", "marts/loaded_weeks"}

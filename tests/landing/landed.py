@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from hm_platform.calendar import Calendar
+from hm_platform.landing import index as index_module
 from hm_platform.landing.columns import COLUMNS
-from hm_platform.landing.loading import (
-    index_landing_zone,
-    read_quarantine,
-    read_transactions,
-)
+from hm_platform.landing.index import index_landing_zone
+from hm_platform.landing.loading import read_quarantine, read_transactions
+from hm_platform.landing.validating import Rules
 from hm_platform.landing.zone import LandingZone
 
 CALENDAR = Calendar(date(2018, 9, 19))
 TODAY = date(2020, 9, 22)
 HEADER = "t_dat,customer_id,article_id,price,sales_channel_id"
+LENIENT = Rules(CALENDAR, max_refused_share=1.0)
+"""However many rows of a file are refused, the others are loaded."""
+STRICT = Rules(CALENDAR)
+"""As they are by default."""
 GOOD = "2018-09-20,c1,0108775015,0.05,1"
+BAD = "2018-09-20,c1,0108775015,-1,1"
+END = date(2021, 1, 1)
+"""After every day that the tests land."""
 
 
 def put(zone: LandingZone, uri: str, content: bytes | str | Iterable[str]) -> Path:
@@ -43,6 +50,11 @@ def put_parquet(zone: LandingZone, uri: str, columns: Mapping[str, Any]) -> Path
     return path
 
 
+def good(*numbers: int, day: date = date(2018, 9, 20)) -> list[str]:
+    """Lines of good transactions, a line a number, all different."""
+    return [f"{day},c{number},0108775015,0.05,1" for number in numbers]
+
+
 def put_transactions(zone: LandingZone, name: str, *lines: str) -> Path:
     return put(zone, f"transactions/{name}", [HEADER, *lines])
 
@@ -56,23 +68,52 @@ def header(dataset: str) -> str:
     return ",".join(column.name for column in COLUMNS[dataset])
 
 
-def index(zone: LandingZone, previous: pa.Table | None = None, **options: Any) -> pa.Table:
-    return index_landing_zone(zone, CALENDAR, previous, today=TODAY, **options)
+def index(
+    zone: LandingZone, previous: pa.Table | None = None, rules: Rules = LENIENT, **options: Any
+) -> pa.Table:
+    return index_landing_zone(zone, rules, previous, **{"today": TODAY, **options})
+
+
+def by_uri(found: pa.Table) -> dict[str, dict[str, Any]]:
+    """The rows of an index, by uri."""
+    return {entry["uri"]: entry for entry in found.to_pylist()}
 
 
 def entries(zone: LandingZone) -> dict[str, dict[str, Any]]:
-    """The rows of the index, by uri."""
-    return {entry["uri"]: entry for entry in index(zone).to_pylist()}
+    """What an index of the zone has, by uri."""
+    return by_uri(index(zone))
 
 
 def transactions(
-    zone: LandingZone, start: date = CALENDAR.first_week, end: date = date(2021, 1, 1)
+    zone: LandingZone, start: date = CALENDAR.first_week, end: date = END
 ) -> list[dict[str, Any]]:
     return read_transactions(zone, index(zone), start, end).read_all().to_pylist()
 
 
 def quarantine(zone: LandingZone) -> list[dict[str, Any]]:
     return read_quarantine(zone, index(zone)).read_all().to_pylist()
+
+
+def validations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collects the uris of files whose rows are checked."""
+    return _calls(monkeypatch, "validate", lambda session, file, *rest: file.uri)
+
+
+def examinations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collects the uris of files that are read."""
+    return _calls(monkeypatch, "examine", lambda file: file.uri)
+
+
+def _calls(monkeypatch: pytest.MonkeyPatch, name: str, told: Callable[..., str]) -> list[str]:
+    called: list[str] = []
+    function = getattr(index_module, name)
+
+    def noting(*arguments: Any) -> Any:
+        called.append(told(*arguments))
+        return function(*arguments)
+
+    monkeypatch.setattr(index_module, name, noting)
+    return called
 
 
 def state(root: Path) -> dict[str, tuple[int, bytes]]:

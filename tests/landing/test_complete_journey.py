@@ -16,12 +16,13 @@ from hm_platform.calendar import Calendar
 from hm_platform.landing import complete_journey
 from hm_platform.landing.complete_journey import land, source_files, utc_offsets
 from hm_platform.landing.errors import LandingError
+from hm_platform.landing.index import index_landing_zone
 from hm_platform.landing.loading import (
-    index_landing_zone,
     read_articles,
     read_customers,
     read_transactions,
 )
+from hm_platform.landing.validating import Rules
 from hm_platform.landing.zone import DatasetInfo, LandingZone
 from tests.landing.landed import state
 
@@ -113,7 +114,7 @@ def test_rows_without_quantity_are_there_at_their_sales_value(parts: dict[str, s
 
 
 def test_the_whole_sample_loads(sample: LandingZone) -> None:
-    index = index_landing_zone(sample, CALENDAR)
+    index = index_landing_zone(sample, Rules(CALENDAR))
     assert set(index["state"].to_pylist()) == {"loaded"}
     assert sum(index["rows_quarantined"].to_pylist()) == 0
     reader = read_transactions(sample, index, date(2016, 12, 26), date(2018, 1, 1))
@@ -125,7 +126,7 @@ def test_the_whole_sample_loads(sample: LandingZone) -> None:
 
 
 def test_articles_carry_what_the_source_knows(sample: LandingZone) -> None:
-    articles = read_articles(sample, index_landing_zone(sample, CALENDAR)).read_all()
+    articles = read_articles(sample, index_landing_zone(sample, Rules(CALENDAR))).read_all()
     found = {row["article_id"]: row for row in articles.to_pylist()}
     milk = found["1029743"]
     assert milk["prod_name"] == "FLUID MILK WHITE ONLY 1 GA"
@@ -144,7 +145,7 @@ def test_articles_carry_what_the_source_knows(sample: LandingZone) -> None:
 
 
 def test_ages_lie_in_the_households_band(sample: LandingZone, parts: dict[str, str]) -> None:
-    customers = read_customers(sample, index_landing_zone(sample, CALENDAR)).read_all()
+    customers = read_customers(sample, index_landing_zone(sample, Rules(CALENDAR))).read_all()
     assert customers.num_rows
     ages = duckdb.sql(
         "SELECT DISTINCT d.age, c.age FROM customers c "

@@ -66,11 +66,13 @@ def test_the_end_is_excluded(zone: LandingZone) -> None:
     assert transactions(zone, date(2019, 1, 1), date(2019, 2, 1)) == []
 
 
-def test_files_that_do_not_reach_into_the_days_are_not_opened(
+def test_files_without_a_row_of_the_weeks_are_not_opened(
     zone: LandingZone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for day in range(20, 29):
-        put_transactions(zone, f"{day}.csv", f"2018-09-{day},c,a,1,1")
+    for day in ("2018-09-25", "2018-09-26", "2018-10-02", "2018-10-03"):
+        put_transactions(zone, f"{day}.csv", f"{day},c,a,1,1")
+    # Around the week, with no row in it.
+    put_transactions(zone, "late.csv", "2018-09-20,c,a,1,1", "2018-10-10,c,a,1,1")
     found = index(zone)
     opened: list[str] = []
     examine = loading.examine
@@ -80,8 +82,8 @@ def test_files_that_do_not_reach_into_the_days_are_not_opened(
         return examine(file)
 
     monkeypatch.setattr(loading, "examine", noting)
-    read_transactions(zone, found, date(2018, 9, 22), date(2018, 9, 24)).read_all()
-    assert opened == ["transactions/22.csv", "transactions/23.csv"]
+    read_transactions(zone, found, date(2018, 9, 26), date(2018, 10, 3)).read_all()
+    assert opened == ["transactions/2018-09-26.csv", "transactions/2018-10-02.csv"]
 
 
 def test_held_and_duplicate_files_give_no_rows(zone: LandingZone) -> None:

@@ -54,6 +54,19 @@ def test_dataset_info_is_read_as_written(zone: LandingZone) -> None:
     assert not zone.write_dataset_info(info)
 
 
+def test_columns_that_a_person_gave_up_outlast_the_next_landing(zone: LandingZone) -> None:
+    info = DatasetInfo("x", date(2017, 1, 2))
+    text = 'name = "x"\nfirst_week = 2017-01-02\nwithout = ["customers.fn", "customers.age"]\n'
+    put(zone, "dataset.toml", text)
+    given_up = DatasetInfo(info.name, info.first_week, ("customers.age", "customers.fn"))
+    assert zone.dataset() == given_up
+    zone.write_dataset_info(info)
+    assert zone.dataset() == given_up
+    assert not zone.write_dataset_info(info)
+    zone.write_dataset_info(DatasetInfo("x", date(2017, 1, 9)))
+    assert zone.dataset() == DatasetInfo("x", date(2017, 1, 9), given_up.without)
+
+
 def test_two_data_sets_in_one_zone_are_refused(zone: LandingZone) -> None:
     zone.write_dataset_info(DatasetInfo("one", date(2017, 1, 2)))
     with pytest.raises(LandingError, match="already holds the data set 'one'"):
@@ -70,6 +83,12 @@ def test_two_data_sets_in_one_zone_are_refused(zone: LandingZone) -> None:
         ('name = "x"', "has no first_week"),
         ('name = "x"\nfirst_week = "soon"', "has no first_week"),
         ('name = "x"\nfirst_week = 2017-01-02T10:00:00', "has no first_week"),
+        ('name = "x"\nfirst_week = 2017-01-02\nwithout = "customers.age"', "without has to be a"),
+        ('name = "x"\nfirst_week = 2017-01-02\nwithout = [1]', "without has to be a list"),
+        ('name = "x"\nfirst_week = 2017-01-02\nwithout = ["age"]', "without has to be a list"),
+        ('name = "x"\nfirst_week = 2017-01-02\nwithout = ["people.age"]', "without has to be"),
+        ('name = "x"\nfirst_week = 2017-01-02\nwithout = ["customers.agee"]', "without has to be"),
+        ('name = "x"\nfirst_week = 2017-01-02\nwithout = ["customers"]', "without has to be"),
         (b"\xff\xfe", "cannot be read"),
     ],
 )

@@ -1,0 +1,84 @@
+"""What people are told: which run failed, and which week is late.
+
+Plain functions that make notices or none; the sensors decide when to ask them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+
+from hm_platform.attempts import PAUSES, REPORTED_FROM
+from hm_platform.calendar import WEEK, Calendar
+from hm_platform.notifying import Notice
+
+FAILURES_TAG = "hm_platform/failures_before"
+"""Run tag of the sensor's: how many runs with the same work have failed in a row before it."""
+
+LATE_AFTER = timedelta(hours=36)
+"""From the end of a week to when its recommendations are late: a night for the files to come in,
+and a day for somebody to mend what went wrong."""
+
+LIVING = 5 * WEEK
+"""A shop that has not sold anything for so long is data to look at, of which no week is due."""
+
+
+def failure_notice(job: str, tags: Mapping[str, str], run_id: str, reason: str) -> Notice | None:
+    """The notice about a failed run; None where it is tried again first and may do then."""
+    first = tags.get("dagster/asset_partition_range_start") or tags.get("dagster/partition")
+    last = tags.get("dagster/asset_partition_range_end") or first
+    about = f" of {first}" if first else ""
+    about += f" to {last}" if last and last != first else ""
+    again = "Nobody tries it again: mend what is wrong and start it again."
+    if FAILURES_TAG in tags:
+        failures = int(tags[FAILURES_TAG]) + 1
+        if failures < REPORTED_FROM:
+            return None
+        pause = PAUSES[min(failures, len(PAUSES)) - 1]
+        again = (
+            f"It has failed {failures} times in a row and is tried again in {_words(pause)}, or "
+            f"at once when files change. What was published stays."
+        )
+    return Notice(f"{job}{about} failed", f"{reason}\n{again} (run {run_id})", "error")
+
+
+def late_week(
+    calendar: Calendar, published: Iterable[date], last_day: date | None, now: datetime
+) -> date | None:
+    """The week that should be published and is not, or None.
+
+    published : the weeks that are
+    last_day : of the newest landed purchase; None when there is none
+    now : in UTC
+    """
+    over = calendar.week_of((now - LATE_AFTER).date()) - WEEK
+    if last_day is None or last_day < over - LIVING or over < calendar.first_week:
+        return None
+    return over if max(published, default=date.min) < over else None
+
+
+def late_notice(week: date, last_day: date | None, state: str) -> Notice:
+    """The notice about a late week.
+
+    state : what the platform is doing about it
+    """
+    end = week + WEEK - timedelta(days=1)
+    if last_day is not None and last_day < end:
+        why = f"the newest purchases that have landed are of {last_day}: files are missing"
+    else:
+        why = f"its purchases have landed; the sensor says: {state}"
+    return Notice(
+        f"week {week} is late",
+        f"The week ended on {end} and has no recommendations yet. Those of the last published week "
+        f"are still served. {why[0].upper()}{why[1:]}.",
+        "warning",
+    )
+
+
+def _words(pause: timedelta) -> str:
+    minutes = int(pause.total_seconds() // 60)
+    for unit, size in (("day", 1440), ("hour", 60), ("minute", 1)):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "a moment"

@@ -1,0 +1,262 @@
+"""What is out of date, and the runs that would bring it up to date.
+
+Compares the landing zone with what the warehouse says it was made from. ``hm build`` and the sensor
+both do what is said here, and nothing is remembered anywhere else: what a killed run left undone is
+out of date, so whoever looks next does it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+
+from hm_platform.calendar import WEEK
+from hm_platform.code_version import code_fingerprint
+from hm_platform.datasets.plan import plan_parameters
+from hm_platform.landed_weeks import (
+    LandedWeek,
+    build_fingerprint,
+    catalogue_fingerprints,
+    landed_weeks,
+    weeks_to_load,
+)
+from hm_platform.landing.entry import from_table
+from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
+from hm_platform.settings import Settings
+from hm_platform.storage import warehouse
+
+FEWEST_WEEKS = 3
+"""The built week, one to validate on and one to train on."""
+
+PATIENCE = timedelta(minutes=15)
+"""How long other files wait for one that is still being written."""
+
+KEY_TAG = "hm_platform/work"
+BECAUSE_TAG = "hm_platform/because"
+
+Weeks = tuple[date, date]
+"""First and last week of a range, both included."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the warehouse says of itself; empty where there is none yet.
+
+    index : ``raw.landed_files``
+    catalogue : table -> what it was read from (``marts.loaded_catalogue``)
+    loaded : week -> what it was loaded from (``marts.loaded_weeks``)
+    published : week -> what it was built from (``serving.publications``)
+    """
+
+    index: pa.Table | None = None
+    catalogue: Mapping[str, str] = field(default_factory=dict)
+    loaded: Mapping[date, str] = field(default_factory=dict)
+    published: Mapping[date, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A run that is needed.
+
+    job : refresh_landing, load_weeks or build_week
+    weeks : those that the run is for; None where the job has no weeks
+    key : names what there is to do: it is another one as soon as anything is different
+    because : why it is needed
+    """
+
+    job: str
+    weeks: Weeks | None
+    key: str
+    because: str
+
+    @property
+    def partition(self) -> str | None:
+        """Dagster's partition key; a range of weeks has ``tags`` instead."""
+        return str(self.weeks[0]) if self.weeks and self.weeks[0] == self.weeks[1] else None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Dagster's tags of the run."""
+        tags = {KEY_TAG: self.key, BECAUSE_TAG: self.because}
+        if self.weeks and self.weeks[0] != self.weeks[1]:
+            first, last = self.weeks
+            tags["dagster/asset_partition_range_start"] = str(first)
+            tags["dagster/asset_partition_range_end"] = str(last)
+        return tags
+
+    def halves(self) -> tuple[Work, ...]:
+        """The same work as two runs for fewer weeks each; itself where there is one week."""
+        if self.weeks is None or self.weeks[0] == self.weeks[1]:
+            return (self,)
+        first, last = self.weeks
+        middle = first + WEEK * (((last - first) // WEEK) // 2)
+        return tuple(
+            Work(self.job, weeks, _key(self.key, *map(str, weeks)), self.because)
+            for weeks in ((first, middle), (middle + WEEK, last))
+        )
+
+
+def read_records(settings: Settings, wait_s: float = warehouse.WAIT_S) -> Records:
+    """The records of these settings' warehouse.
+
+    Raises WarehouseError when another process holds it for longer than ``wait_s`` seconds.
+    """
+    if not settings.warehouse.exists():
+        return Records()
+    with warehouse.connect(settings.warehouse, read_only=True, wait_s=wait_s) as connection:
+
+        def table(schema: str, name: str) -> pa.Table | None:
+            if not warehouse.table_exists(connection, schema, name):
+                return None
+            return warehouse.read(connection, warehouse.Slice(schema, name))
+
+        def fingerprints(schema: str, name: str, by: str) -> dict:
+            found = table(schema, name)
+            if found is None:
+                return {}
+            pairs = (found[by].to_pylist(), found["fingerprint"].to_pylist())
+            return dict(zip(*pairs, strict=True))
+
+        return Records(
+            table("raw", "landed_files"),
+            fingerprints("marts", "loaded_catalogue", "table_name"),
+            fingerprints("marts", "loaded_weeks", "week"),
+            fingerprints("serving", "publications", "week"),
+        )
+
+
+def landed(settings: Settings, records: Records) -> list[LandedWeek]:
+    """The weeks that have landed, as the index knows them."""
+    if records.index is None:
+        return []
+    return landed_weeks(records.index, settings.calendar, code_fingerprint())
+
+
+def touched_files(
+    settings: Settings, records: Records, now: datetime, quiet: timedelta = timedelta()
+) -> list[LandedFile]:
+    """The landed files that are not as the index has them, or have to be checked again.
+
+    Left out: what was being written when the index was made, and was touched within ``quiet``.
+    """
+    known = {entry.uri: entry for entry in from_table(records.index)}
+    rules = settings.landing_rules(code_fingerprint()).fingerprint
+    today = now.astimezone(UTC).date()
+
+    def is_known(file: LandedFile) -> bool:
+        entry = known.get(file.uri)
+        if entry is not None and entry.state == "pending":
+            return _is_being_written(file, quiet, now)
+        return (
+            entry is not None
+            and entry.stamp == file.stamp
+            and entry.checked_by == rules
+            and (entry.check_again_on is None or today < entry.check_again_on)
+        )
+
+    return [file for file in _files(settings.landing_zone) if not is_known(file)]
+
+
+def settled(files: Sequence[LandedFile], quiet: timedelta, now: datetime) -> bool:
+    """Whether it is time to read these touched files.
+
+    It is when nobody has touched any for ``quiet``, so that the files of a night are read together
+    and none half; but a file that never rests holds up the others for PATIENCE at most.
+    """
+    if not any(_is_being_written(file, quiet, now) for file in files):
+        return True
+    return max(_age(file, now) for file in files) >= max(PATIENCE, quiet)
+
+
+def to_refresh(
+    settings: Settings,
+    records: Records,
+    now: datetime | None = None,
+    quiet: timedelta = timedelta(),
+) -> list[Work]:
+    """The look through the landing zone that is needed, if it is.
+
+    quiet : a file that was touched within it is still being written
+    """
+    now = now or datetime.now(UTC)
+    files = _files(settings.landing_zone)
+    touched = touched_files(settings, records, now, quiet)
+    gone = {entry.uri for entry in from_table(records.index)} - {file.uri for file in files}
+    if records.index is None:
+        because = "nothing is loaded yet"
+    elif touched or gone:
+        names = sorted(gone) + [file.uri for file in touched]
+        because = f"{len(names):,} files are there, gone or changed since: {names[0]}"
+        because += f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    elif records.catalogue != catalogue_fingerprints(records.index, code_fingerprint()):
+        because = "what was read from the landing zone is not what lies there"
+    else:
+        return []
+    # A file that grows is the same work, or a look that fails would be tried again all the time.
+    stamps = [
+        f"{file.uri}\t{'' if _is_being_written(file, quiet, now) else file.stamp}" for file in files
+    ]
+    rules = settings.landing_rules(code_fingerprint()).fingerprint
+    key = _key("refresh", rules, str(now.astimezone(UTC).date()), *stamps)
+    return [Work("refresh_landing", None, key, because)]
+
+
+def to_load(settings: Settings, records: Records) -> list[Work]:
+    """The loads of weeks that are needed: a run for each range of neighbouring weeks."""
+    weeks = landed(settings, records)
+    wanted = {week.week: week.fingerprint for week in weeks}
+    work = []
+    for first, last in weeks_to_load(weeks, records.loaded):
+        prints = (f"{w}\t{wanted.get(w)}" for w in settings.calendar.weeks(first, last))
+        because = "the purchases that have landed are not those that are loaded"
+        work.append(Work("load_weeks", (first, last), _key("load", *prints), because))
+    return work
+
+
+def to_build(settings: Settings, records: Records, week: date) -> list[Work]:
+    """The build of ``week`` that is needed, if it is, of what is loaded now."""
+    wanted = week_fingerprint(settings, records, week)
+    if records.published.get(week) == wanted:
+        return []
+    because = "what is published is not made of what is loaded"
+    if week not in records.published:
+        because = "it is loaded and not published"
+    return [Work("build_week", (week, week), _key("build", str(week), wanted), because)]
+
+
+def newest_buildable(weeks: Sequence[LandedWeek]) -> date | None:
+    """The latest complete week with purchases that has enough weeks before it, or None."""
+    complete = [week.week for week in weeks[FEWEST_WEEKS - 1 :] if week.complete and week.files]
+    return complete[-1] if complete else None
+
+
+def week_fingerprint(settings: Settings, records: Records, week: date) -> str:
+    """The fingerprint of what a build of ``week`` with these settings would be made from."""
+    return build_fingerprint(
+        week,
+        records.loaded,
+        records.catalogue,
+        code_fingerprint(),
+        plan_parameters(settings.train_weeks, settings.seed),
+    )
+
+
+def _is_being_written(file: LandedFile, quiet: timedelta, now: datetime) -> bool:
+    # What seems to have changed in the future says that a clock was set, and no more.
+    return timedelta() <= _age(file, now) < quiet
+
+
+def _age(file: LandedFile, now: datetime) -> timedelta:
+    return now - datetime.fromtimestamp(file.changed_at, UTC)
+
+
+def _files(zone: LandingZone) -> list[LandedFile]:
+    return [file for dataset in DATASETS for file in zone.files(dataset)]
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,91 @@
+"""A landed file's row in the index: what is in the file and what became of it.
+
+A file is ``loaded`` (its good rows are; the others are refused and counted), ``held`` (nothing of
+it is loaded until it is sent again in order), a ``duplicate`` (a file earlier in the list has the
+same content) or ``pending`` (somebody is still writing it). Of every file that is no duplicate and
+can be read, ``rows = rows_loaded + rows_quarantined + rows_held``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import date
+
+import pyarrow as pa
+
+from hm_platform.landing.columns import LANDED_FILES_SCHEMA
+
+FileRows = tuple[str, int, str]
+"""A file's rows of a week: its uri, how many they are, and their fingerprint."""
+
+
+@dataclass(frozen=True)
+class WeekRows:
+    """The rows of a file that are loaded for a week.
+
+    fingerprint : equal as long as it is the same rows with the same numbers
+    """
+
+    week: date
+    rows: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of ``raw.landed_files``.
+
+    rows : None where nobody can tell
+    rows_held : good rows of a file that is held back
+    rows_kept : rows that stay loaded from what the file held before, while that is held or pending
+    weeks : the rows that are loaded from it, by week; only transactions have any
+    columns : name and type of the columns that it has
+    lost_columns : of a file that is not loaded: columns that its data set had before and it lacks
+    stamp : the file's when it was read; None where the next look has to read it again
+    checked_by : fingerprint of the rules that it was checked by
+    check_again_on : when a row that was dated in the future will not be any more
+    """
+
+    uri: str
+    dataset: str
+    size: int
+    content_hash: str | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    rows: int | None = None
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    rows_held: int = 0
+    rows_kept: int = 0
+    state: str = "loaded"
+    reason: str | None = None
+    weeks: tuple[WeekRows, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+    lost_columns: tuple[str, ...] = ()
+    stamp: str | None = None
+    checked_by: str | None = None
+    check_again_on: date | None = None
+
+
+def to_table(entries: Iterable[Entry]) -> pa.Table:
+    """The entries as a table with LANDED_FILES_SCHEMA."""
+    names = [field.name for field in fields(Entry)]
+    rows = [{name: getattr(entry, name) for name in names} for entry in entries]
+    for row in rows:
+        row["weeks"] = [vars(week) for week in row["weeks"]]
+        row["columns"] = [{"name": name, "type": kind} for name, kind in row["columns"]]
+    return pa.Table.from_pylist(rows, LANDED_FILES_SCHEMA)
+
+
+def from_table(index: pa.Table | None) -> list[Entry]:
+    """The entries of an index; none of one that another version of this package has made."""
+    if index is None or set(LANDED_FILES_SCHEMA.names) - set(index.column_names):
+        return []
+    entries = []
+    for row in index.select(LANDED_FILES_SCHEMA.names).to_pylist():
+        row["weeks"] = tuple(WeekRows(**week) for week in row["weeks"])
+        row["columns"] = tuple((column["name"], column["type"]) for column in row["columns"])
+        row["lost_columns"] = tuple(row["lost_columns"])
+        entries.append(Entry(**row))
+    return entries

@@ -1,0 +1,56 @@
+"""What runs by the clock. Schedules and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from dagster import (
+    DefaultScheduleStatus,
+    RunRequest,
+    ScheduleEvaluationContext,
+    SkipReason,
+    schedule,
+)
+
+from hm_platform.alerts import LIVING
+from hm_platform.assets.partitions import CALENDAR, SETTINGS
+from hm_platform.calendar import WEEK
+from hm_platform.catching_up import landed, read_records, to_build, to_load, to_refresh
+from hm_platform.errors import PlatformError
+from hm_platform.jobs import load_and_build
+
+# Cron counts a week's days from Sunday = 0, Python from Monday = 0.
+NIGHT_AFTER = f"0 3 * * {(CALENDAR.first_week.weekday() + 1) % 7}"
+
+
+@schedule(
+    name="monday_night",
+    job=load_and_build,
+    cron_schedule=NIGHT_AFTER,
+    default_status=(
+        DefaultScheduleStatus.RUNNING
+        if SETTINGS.automation == "on"
+        else DefaultScheduleStatus.STOPPED
+    ),
+    description="In the night after a week's last day, builds that week if nobody has. The sensor "
+    "landing_zone does so as soon as the files are there; this is for when it is turned off.",
+)
+def monday_night(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    now = context.scheduled_execution_time.astimezone(UTC)
+    week = CALENDAR.week_of(now.date()) - WEEK
+    try:
+        records = read_records(SETTINGS, wait_s=10)
+    except PlatformError as error:
+        return SkipReason(f"a run is going on: {error}")
+    if not records.loaded:
+        return SkipReason("no week is loaded yet, and a week needs those before it: run `hm build`")
+    weeks = landed(SETTINGS, records)
+    if weeks and weeks[-1].week < week - LIVING:
+        return SkipReason(f"nothing has been sold since {weeks[-1].week}: no week is due")
+    stale = to_refresh(SETTINGS, records, now) + to_load(SETTINGS, records)
+    if not stale and not to_build(SETTINGS, records, week):
+        return SkipReason(f"week {week} is published and up to date")
+    return RunRequest(run_key=str(week), partition_key=str(week))
+
+
+SCHEDULES = [monday_night]

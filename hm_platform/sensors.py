@@ -1,0 +1,191 @@
+"""What runs by itself: new files become loaded weeks and recommendations, and people are told when
+something does not work.
+
+Sensors and nothing else; what is out of date is told by ``catching_up``, when it is tried again by
+``attempts``. They run with Dagster's daemon (`make ui`) unless HM_AUTOMATION is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunFailureSensorContext,
+    RunRequest,
+    RunsFilter,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    run_failure_sensor,
+    sensor,
+)
+
+from hm_platform.alerts import FAILURES_TAG, failure_notice, late_notice, late_week
+from hm_platform.assets.partitions import SETTINGS
+from hm_platform.attempts import Attempt, Later, Ready, next_run
+from hm_platform.building import build_lock
+from hm_platform.catching_up import (
+    KEY_TAG,
+    Records,
+    Work,
+    landed,
+    newest_buildable,
+    read_records,
+    settled,
+    to_build,
+    to_load,
+    to_refresh,
+    touched_files,
+)
+from hm_platform.errors import PlatformError
+from hm_platform.jobs import build_week, load_weeks, refresh_landing
+from hm_platform.landing.entry import from_table
+from hm_platform.notifying import notify
+from hm_platform.runs import WORKING, fail_dead_runs, first_failure, turns_lock
+from hm_platform.settings import Settings
+from hm_platform.storage.taking_turns import is_taken
+
+STATUS = DefaultSensorStatus.RUNNING if SETTINGS.automation == "on" else DefaultSensorStatus.STOPPED
+UNFINISHED = [DagsterRunStatus.QUEUED, *WORKING]
+
+
+@sensor(
+    name="landing_zone",
+    jobs=[refresh_landing, load_weeks, build_week],
+    # A look costs a listing of the files and four small reads.
+    minimum_interval_seconds=10,
+    default_status=STATUS,
+    description="Starts what is needed to bring the platform up to date with the landing zone: "
+    "looks through it when files came, changed or went, loads the weeks whose rows changed, and "
+    "builds the newest complete week. Keeps no state of its own: it compares what lies there with "
+    "what the warehouse says it was made from.",
+)
+def landing_zone(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+    found = look(SETTINGS, context.instance, datetime.now(UTC))
+    if isinstance(found, str):
+        return SkipReason(found)
+    work = found.work
+    context.log.info(f"{work.job} is needed: {work.because}")
+    return SensorResult(
+        run_requests=[
+            RunRequest(
+                # After a run there is one other with the same work, however often the daemon is
+                # killed between asking for it and noting that it did. (A number would come again
+                # when old runs are deleted, and of a key there is never a second run.)
+                run_key=f"{work.key}-{found.after or 'first'}",
+                job_name=work.job,
+                partition_key=work.partition,
+                tags={**work.tags, FAILURES_TAG: str(found.failures)},
+            )
+        ]
+    )
+
+
+def look(settings: Settings, instance: DagsterInstance, now: datetime) -> Ready | str:
+    """The run that has to start now, or why there is none."""
+    fail_dead_runs(instance, settings.home)
+    going = instance.get_runs(RunsFilter(statuses=UNFINISHED), limit=1)
+    if going:
+        return f"a run is going on ({going[0].job_name}, {going[0].run_id[:8]}): after it"
+    if is_taken(build_lock(settings)):
+        return "`hm build` is going on: after it"
+    if is_taken(turns_lock(settings.home)):
+        return "a run that Dagster's record here does not know is going on: after it"
+    try:
+        records = read_records(settings, wait_s=2)
+        needed = needed_work(settings, records, now)
+    except PlatformError as error:
+        return f"not now: {error}"
+    if isinstance(needed, str):
+        return needed
+    found = next_run(needed, lambda key: _attempts(instance, key), now)
+    if isinstance(found, Ready):
+        return found
+    return _waiting(found)
+
+
+def needed_work(settings: Settings, records: Records, now: datetime) -> list[Work] | str:
+    """All that is needed, in the order in which it is to be done, or why nothing is."""
+    if not any(settings.landing_zone.files(name) for name in ("articles", "transactions")):
+        return "nothing has landed"
+    quiet = timedelta(seconds=settings.landing_quiet_seconds)
+    refresh = to_refresh(settings, records, now, quiet)
+    touched = touched_files(settings, records, now, quiet)
+    if refresh and not settled(touched, quiet, now):
+        # The weeks of those files would have to be loaded twice.
+        return f"{len(touched):,} files have just come or changed: once they rest for {quiet}"
+    loads = to_load(settings, records)
+    target = newest_buildable(landed(settings, records))
+    builds = []
+    if target and target in records.loaded:
+        builds = to_build(settings, records, target)
+    needed = refresh + loads + builds
+    return needed or "everything is up to date"
+
+
+def _attempts(instance: DagsterInstance, key: str) -> list[Attempt]:
+    records = instance.get_run_records(RunsFilter(tags={KEY_TAG: key}))
+    return [
+        Attempt(
+            record.dagster_run.run_id,
+            datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC),
+            record.dagster_run.status == DagsterRunStatus.SUCCESS,
+        )
+        for record in records
+    ]
+
+
+def _waiting(later: Sequence[Later]) -> str:
+    first = min(later, key=lambda each: each.until)
+    weeks = f" of {first.work.weeks[0]} to {first.work.weeks[1]}" if first.work.weeks else ""
+    why = f"failed {first.failures} times" if first.failures else "ran often and changed nothing"
+    return f"{first.work.job}{weeks} {why}: again at {first.until.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+@run_failure_sensor(
+    name="failed_runs",
+    default_status=STATUS,
+    description="Sends a notice (HM_NOTIFY) about a run that failed. One that the sensor started "
+    "is tried again first: from its third failure in a row on.",
+)
+def failed_runs(context: RunFailureSensorContext) -> None:
+    run = context.dagster_run
+    reason = first_failure(context.get_step_failure_events()) or context.failure_event.message
+    notice = failure_notice(run.job_name, run.tags, run.run_id, reason or "")
+    if notice is not None:
+        notify(notice, SETTINGS)
+
+
+@sensor(
+    name="late_weeks",
+    # Lateness is counted in hours.
+    minimum_interval_seconds=900,
+    default_status=STATUS,
+    description="Sends a notice (HM_NOTIFY), once for each week, when a week is over for a day and "
+    "a half and has no recommendations. Its cursor is the last week that it told about.",
+)
+def late_weeks(context: SensorEvaluationContext) -> SkipReason:
+    try:
+        records = read_records(SETTINGS, wait_s=2)
+    except PlatformError as error:
+        return SkipReason(f"not now: {error}")
+    entries = [entry for entry in from_table(records.index) if entry.state == "loaded"]
+    last_day = max((entry.last_day for entry in entries if entry.last_day), default=None)
+    now = datetime.now(UTC)
+    week = late_week(SETTINGS.calendar, records.published, last_day, now)
+    if week is None:
+        return SkipReason("no week is late")
+    if context.cursor == str(week):
+        return SkipReason(f"week {week} is late, and people were told")
+    state = look(SETTINGS, context.instance, now)
+    doing = state if isinstance(state, str) else f"{state.work.job} is about to start"
+    notify(late_notice(week, last_day, doing), SETTINGS)
+    context.update_cursor(str(week))
+    return SkipReason(f"week {week} is late: people are told")
+
+
+SENSORS = [landing_zone, failed_runs, late_weeks]

@@ -1,0 +1,312 @@
+"""Tests of what stays loaded of a good file while a broken one lies in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from hm_platform.landing.accounting import files_that_do_not_add_up
+from hm_platform.landing.columns import (
+    CUSTOMERS_SCHEMA,
+    TRANSACTIONS_SCHEMA,
+    rows_fingerprint,
+)
+from hm_platform.landing.entry import Entry, FileRows, from_table
+from hm_platform.landing.loading import keeps_rows, read_articles, read_customers, read_transactions
+from hm_platform.landing.zone import LandingZone
+from tests.landing.landed import (
+    BAD,
+    CALENDAR,
+    END,
+    STRICT,
+    good,
+    header,
+    index,
+    put,
+    put_transactions,
+    row,
+)
+
+FIRST, LATER = date(2018, 9, 19), date(2018, 12, 19)
+URI = "transactions/a.csv"
+
+
+class Warehouse:
+    """``raw.transactions`` as far as the landing package asks for it."""
+
+    def __init__(self, zone: LandingZone, found: pa.Table) -> None:
+        self.rows = read_transactions(zone, found, CALENDAR.first_week, END).read_all()
+        self.asked = 0
+
+    def by_week(self) -> dict[date, list[FileRows]]:
+        self.asked += 1
+        found: dict[date, list[FileRows]] = {}
+        with duckdb.connect() as db:
+            db.register("transactions", self.rows)
+            for week, uri, rows, fingerprint in db.execute(
+                f"SELECT {CALENDAR.sql_week('t_dat')} AS week, uri, count(*), "
+                f"{rows_fingerprint('transactions')} FROM transactions GROUP BY week, uri"
+            ).fetchall():
+                found.setdefault(week, []).append((uri, rows, fingerprint))
+        return found
+
+    def of_files(self, uris: Sequence[str]) -> pa.RecordBatchReader:
+        found = self.rows.filter(pc.is_in(self.rows["uri"], pa.array(list(uris), pa.string())))
+        return pa.RecordBatchReader.from_batches(TRANSACTIONS_SCHEMA, found.to_batches())
+
+
+def _look(
+    zone: LandingZone, before: pa.Table, warehouse: Warehouse, **options: Any
+) -> tuple[pa.Table, Entry]:
+    found = index(zone, before, STRICT, in_warehouse=warehouse.by_week, **options)
+    assert files_that_do_not_add_up(found) == []
+    return found, {entry.uri: entry for entry in from_table(found)}[URI]
+
+
+def _customers(zone: LandingZone, found: pa.Table, warehouse: Warehouse) -> list[str]:
+    reader = read_transactions(zone, found, CALENDAR.first_week, END, warehouse.of_files)
+    return reader.read_all()["customer_id"].to_pylist()
+
+
+@pytest.fixture
+def loaded(zone: LandingZone) -> tuple[pa.Table, Warehouse]:
+    """A file with two rows of one week and one of another, and a second file; both loaded."""
+    put_transactions(zone, "a.csv", *good(1, 2), *good(3, day=LATER))
+    put_transactions(zone, "b.csv", *good(9))
+    found = index(zone, rules=STRICT)
+    return found, Warehouse(zone, found)
+
+
+def _link_away(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+
+
+BROKEN: list[Callable[[Path], Any]] = [
+    lambda path: path.write_bytes(b""),
+    lambda path: path.write_bytes(b"price\n1\n"),
+    lambda path: path.write_text(path.read_text() + BAD),
+    _link_away,
+]
+
+
+@pytest.mark.parametrize("overwrite", BROKEN, ids=["empty", "no-columns", "too-bad", "link"])
+def test_a_good_file_overwritten_by_a_broken_one_keeps_its_rows(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse], overwrite: Callable[[Path], Any]
+) -> None:
+    before, warehouse = loaded
+    was = from_table(before)[0]
+    overwrite(zone.root / URI)
+    found, entry = _look(zone, before, warehouse)
+    assert (entry.state, entry.rows_loaded, entry.rows_kept) == ("held", 0, 3)
+    assert entry.weeks == was.weeks
+    assert _customers(zone, found, warehouse) == ["c9", "c1", "c2", "c3"]
+    again, entry = _look(zone, found, warehouse)
+    assert (entry.rows_kept, entry.weeks) == (3, was.weeks), "and for as long as it lies there"
+    assert _customers(zone, again, warehouse) == ["c9", "c1", "c2", "c3"]
+
+
+def test_only_weeks_that_the_table_holds_are_kept(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, warehouse = loaded
+    put_transactions(zone, "a.csv", BAD)
+    everything = warehouse.rows
+    warehouse.rows = everything.filter(pc.less(everything["t_dat"], pa.scalar(LATER)))
+    found, entry = _look(zone, before, warehouse)
+    assert [(week.week, week.rows) for week in entry.weeks] == [(FIRST, 2)]
+    assert entry.rows_kept == 2
+    warehouse.rows = everything
+    assert _customers(zone, found, warehouse) == ["c9", "c1", "c2"], "of the weeks kept only"
+    warehouse.rows = everything.slice(1)
+    _, entry = _look(zone, before, warehouse)
+    assert [week.week for week in entry.weeks] == [LATER], "a row of the other week is missing"
+    warehouse.rows = TRANSACTIONS_SCHEMA.empty_table()
+    found, entry = _look(zone, before, warehouse)
+    assert (entry.weeks, entry.rows_kept) == ((), 0)
+    assert _customers(zone, found, warehouse) == ["c9"]
+
+
+def test_nothing_is_kept_where_nobody_asks_the_table(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, _ = loaded
+    put_transactions(zone, "a.csv", BAD)
+    entry = from_table(index(zone, before, STRICT))[0]
+    assert (entry.weeks, entry.rows_kept) == ((), 0)
+
+
+def test_the_table_is_asked_only_when_a_loaded_file_is_broken(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, warehouse = loaded
+    put_transactions(zone, "new.csv", BAD)
+    put_transactions(zone, "b.csv", *good(10))
+    found, _ = _look(zone, before, warehouse)
+    assert warehouse.asked == 0
+    put_transactions(zone, "b.csv", BAD, BAD)
+    _look(zone, found, warehouse)
+    assert warehouse.asked == 1
+
+
+def test_a_corrected_file_replaces_what_was_kept(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, warehouse = loaded
+    put_transactions(zone, "a.csv", BAD)
+    held, _ = _look(zone, before, warehouse)
+    put_transactions(zone, "a.csv", *good(4))
+    found, entry = _look(zone, held, warehouse)
+    assert (entry.state, entry.rows_loaded, entry.rows_kept) == ("loaded", 1, 0)
+    assert [(week.week, week.rows) for week in entry.weeks] == [(FIRST, 1)]
+    assert entry.lost_columns == ()
+    assert _customers(zone, found, warehouse) == ["c4", "c9"]
+
+
+def test_the_same_good_file_put_back_is_as_it_was(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, warehouse = loaded
+    content = (zone.root / URI).read_bytes()
+    put_transactions(zone, "a.csv", BAD)
+    held, _ = _look(zone, before, warehouse)
+    put(zone, URI, content)
+    found, _ = _look(zone, held, warehouse)
+    assert found.drop(["stamp"]).equals(before.drop(["stamp"]))
+
+
+def test_a_removed_file_keeps_nothing(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, warehouse = loaded
+    put_transactions(zone, "a.csv", BAD)
+    held, _ = _look(zone, before, warehouse)
+    (zone.root / URI).unlink()
+    found = index(zone, held, STRICT, in_warehouse=warehouse.by_week)
+    assert found["uri"].to_pylist() == ["transactions/b.csv"]
+    assert _customers(zone, found, warehouse) == ["c9"]
+
+
+def test_a_file_that_is_being_written_over_keeps_its_rows(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, warehouse = loaded
+    put_transactions(zone, "a.csv", *good(7))
+    found, entry = _look(zone, before, warehouse, quiet_s=600)
+    assert (entry.state, entry.rows_kept) == ("pending", 3)
+    assert _customers(zone, found, warehouse) == ["c1", "c2", "c3", "c9"], "b.csv is young too"
+    _, entry = _look(zone, found, warehouse)
+    assert (entry.state, entry.rows_loaded, entry.rows_kept) == ("loaded", 1, 0)
+
+
+def test_rows_that_have_come_under_another_name_are_not_kept_beside_them(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, warehouse = loaded
+    # Moved away, and something broken put in its place.
+    (zone.root / URI).rename(zone.root / "transactions/old.csv")
+    put_transactions(zone, "a.csv", BAD)
+    found, entry = _look(zone, before, warehouse)
+    assert (entry.state, entry.rows_kept) == ("held", 0)
+    assert _customers(zone, found, warehouse) == ["c9", "c1", "c2", "c3"]
+    # Only one of its weeks has come back.
+    (zone.root / "transactions/old.csv").unlink()
+    put_transactions(zone, "half.csv", *good(1, 2))
+    found, entry = _look(zone, before, warehouse)
+    assert [week.week for week in entry.weeks] == [LATER]
+    assert sorted(_customers(zone, found, warehouse)) == ["c1", "c2", "c3", "c9"]
+
+
+def test_kept_rows_come_with_the_days_that_are_asked_for(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, warehouse = loaded
+    put_transactions(zone, "a.csv", BAD)
+    put_transactions(zone, "b.csv", BAD, BAD)
+    found, _ = _look(zone, before, warehouse)
+    asked: list[list[str]] = []
+
+    def kept(uris: Sequence[str]) -> pa.RecordBatchReader:
+        asked.append(list(uris))
+        return warehouse.of_files(uris)
+
+    read_transactions(zone, found, LATER, END, kept).read_all()
+    read_transactions(zone, found, date(2018, 10, 3), date(2018, 10, 10), kept).read_all()
+    assert asked == [[URI]], "only of files that keep rows of those weeks"
+
+
+def _catalogue(name: str, *ids: str) -> list[str]:
+    key = f"{name[:-1]}_id"
+    return [header(name), *(row(name, **{key: each}) for each in ids)]
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("customers", read_customers), ("articles", read_articles)]
+)
+def test_a_catalogue_keeps_its_rows_until_the_file_is_in_order(
+    zone: LandingZone, name: str, read: Callable[..., pa.RecordBatchReader]
+) -> None:
+    put(zone, f"{name}/a.csv", _catalogue(name, "1", "2"))
+    put(zone, f"{name}/b.csv", _catalogue(name, "3"))
+    before = index(zone, rules=STRICT)
+    table = read(zone, before).read_all()
+    assert not keeps_rows(before, name)
+    path = put(zone, f"{name}/a.csv", "nothing of the kind")
+    put(zone, f"{name}/b.csv", _catalogue(name, "3", "4"))
+    held = index(zone, before, STRICT)
+    held = index(zone, held, STRICT)
+    assert keeps_rows(held, name)
+    assert not keeps_rows(held, "transactions")
+    assert from_table(held)[0].rows_kept == 2
+    found = read(zone, held, kept=table.to_reader()).read_all()
+    assert found.column(0).to_pylist() == ["1", "2", "3", "4"]
+    assert read(zone, held).read_all().column(0).to_pylist() == ["3", "4"]
+    put(zone, f"{name}/a.csv", _catalogue(name, "1"))
+    again = index(zone, held, STRICT)
+    assert not keeps_rows(again, name)
+    assert read(zone, again).read_all().column(0).to_pylist() == ["1", "3", "4"]
+    path.unlink()
+    gone = index(zone, held, STRICT)
+    assert not keeps_rows(gone, name)
+    assert read(zone, gone).read_all().column(0).to_pylist() == ["3", "4"]
+
+
+def test_what_a_file_says_counts_before_what_is_kept(zone: LandingZone) -> None:
+    put(zone, "customers/a.csv", "")
+    put(zone, "customers/b.csv", [header("customers"), row("customers", customer_id="1", age="9")])
+    old = [{"customer_id": "1", "age": 8}, {"customer_id": "2", "age": 7}]
+    kept = pa.Table.from_pylist(old, CUSTOMERS_SCHEMA).to_reader()
+    found = read_customers(zone, index(zone), kept).read_all()
+    assert found.select(["customer_id", "age"]).to_pylist() == [
+        {"customer_id": "1", "age": 9},
+        {"customer_id": "2", "age": 7},
+    ]
+
+
+def test_rows_that_were_indexed_and_never_loaded_are_not_kept(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    _, warehouse = loaded
+    # As many rows, with other values; the run that was to load them never did.
+    put_transactions(zone, "a.csv", *good(4, 5), *good(3, day=LATER))
+    never_loaded = index(zone, rules=STRICT)
+    put_transactions(zone, "a.csv", *[BAD] * 3)
+    _, entry = _look(zone, never_loaded, warehouse)
+    assert [week.week for week in entry.weeks] == [LATER]
+
+
+def test_kept_rows_have_to_come_from_somewhere(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+) -> None:
+    before, warehouse = loaded
+    put_transactions(zone, "a.csv", *[BAD] * 3)
+    found, _ = _look(zone, before, warehouse)
+    with pytest.raises(ValueError, match="keeps rows"):
+        read_transactions(zone, found, CALENDAR.first_week, END)

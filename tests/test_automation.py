@@ -1,0 +1,268 @@
+"""The sensors and the schedule as Dagster evaluates them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    RepositoryDefinition,
+    RunRequest,
+    SkipReason,
+    build_run_status_sensor_context,
+    build_schedule_context,
+    build_sensor_context,
+    job,
+    op,
+)
+
+from hm_platform import schedules, sensors
+from hm_platform.alerts import FAILURES_TAG, LATE_AFTER
+from hm_platform.calendar import WEEK
+from hm_platform.landing.entry import Entry, from_table, to_table
+from hm_platform.notifying import Notice
+from hm_platform.settings import Settings
+from tests.home import FIRST, Home, now, week
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """The home of the sensors and the schedule; nobody waits there for files to rest."""
+    monkeypatch.setattr("hm_platform.landing.index.SETTLED_S", 0)
+    home = Home.at(tmp_path, landing_quiet_seconds=0)
+    for module in (sensors, schedules):
+        monkeypatch.setattr(module, "SETTINGS", home.settings)
+    return home
+
+
+@pytest.fixture
+def instance() -> Iterator[DagsterInstance]:
+    with DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def repository() -> RepositoryDefinition:
+    from hm_platform.definitions import defs
+
+    return defs.get_repository_def()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Notice]:
+    told: list[Notice] = []
+
+    def take(notice: Notice, settings: Settings) -> None:
+        told.append(notice)
+
+    monkeypatch.setattr(sensors, "notify", take)
+    return told
+
+
+def request(instance: DagsterInstance, repository: RepositoryDefinition) -> RunRequest:
+    """What the sensor says to Dagster, and Dagster takes."""
+    context = build_sensor_context(instance, repository_def=repository)
+    tick = sensors.landing_zone.evaluate_tick(context)
+    assert tick.skip_message is None
+    [found] = tick.run_requests or ()
+    return found
+
+
+def test_dagster_gets_jobs_with_their_weeks_and_reasons(
+    home: Home, instance: DagsterInstance, repository: RepositoryDefinition
+) -> None:
+    home.land_weeks(3)
+    looks = request(instance, repository)
+    assert (looks.job_name, looks.partition_key) == ("refresh_landing", None)
+    assert looks.tags["hm_platform/because"] == "nothing is loaded yet"
+    assert looks.tags[FAILURES_TAG] == "0"
+    home.refresh()
+
+    loads = request(instance, repository)
+    assert (loads.job_name, loads.partition_key) == ("load_weeks", None)
+    assert loads.tags["dagster/asset_partition_range_start"] == str(week(0))
+    assert loads.tags["dagster/asset_partition_range_end"] == str(week(2))
+    home.load(week(0), week(1))
+
+    load = request(instance, repository)
+    assert (load.job_name, load.partition_key) == ("load_weeks", str(week(2)))
+    assert "dagster/asset_partition_range_start" not in load.tags
+    home.load()
+
+    builds = request(instance, repository)
+    assert (builds.job_name, builds.partition_key) == ("build_week", str(week(2)))
+    assert len({r.tags["hm_platform/work"] for r in (looks, loads, load, builds)}) == 4
+
+
+def test_the_week_that_has_just_begun_can_be_asked_for(
+    home: Home, instance: DagsterInstance, repository: RepositoryDefinition
+) -> None:
+    going_on = home.settings.calendar.week_of(now().date())
+    home.land("today.csv", now().date())
+    home.refresh()
+    assert request(instance, repository).partition_key == str(going_on)
+
+
+def test_of_an_attempt_there_is_one_run_and_the_next_attempt_is_another(
+    home: Home,
+    instance: DagsterInstance,
+    repository: RepositoryDefinition,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home.land_weeks(1)
+    first = request(instance, repository)
+    assert request(instance, repository).run_key == first.run_key
+    [work] = sensors.to_refresh(home.settings, home.records)
+    monkeypatch.setattr("hm_platform.attempts.PAUSES", (timedelta(),))
+    keys = {first.run_key}
+    for failures in range(1, 15):
+        instance.add_run(DagsterRun(work.job, tags=work.tags, status=DagsterRunStatus.FAILURE))
+        again = request(instance, repository)
+        assert again.tags[FAILURES_TAG] == str(failures)
+        keys.add(again.run_key)
+    assert len(keys) == 15
+
+
+def test_the_sensor_says_why_it_asks_for_nothing(
+    instance: DagsterInstance, repository: RepositoryDefinition
+) -> None:
+    # In the home of all tests, with the settings that were read at import.
+    context = build_sensor_context(instance, repository_def=repository)
+    tick = sensors.landing_zone.evaluate_tick(context)
+    assert tick.skip_message == "nothing has landed"
+    assert tick.run_requests == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "notices"), [({}, 1), ({FAILURES_TAG: "1"}, 0), ({FAILURES_TAG: "2"}, 1)]
+)
+def test_a_failed_run_is_told_with_its_reason(
+    home: Home, instance: DagsterInstance, told: list[Notice], tags: dict[str, str], notices: int
+) -> None:
+    @op
+    def breaks() -> None:
+        raise OSError("no space left")
+
+    @job
+    def load_weeks() -> None:
+        breaks()
+
+    done = load_weeks.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
+    context = build_run_status_sensor_context(
+        "failed_runs", done.get_run_failure_event(), instance, done.dagster_run
+    )
+    sensors.failed_runs(context.for_run_failure())
+    assert len(told) == notices
+    for notice in told:
+        assert notice.subject == "load_weeks failed"
+        assert "breaks: OSError: no space left" in notice.text
+        assert done.run_id in notice.text
+
+
+def late_weeks(instance: DagsterInstance, cursor: str | None) -> tuple[str, str | None]:
+    """What the sensor says, and its cursor after that."""
+    context = build_sensor_context(instance, cursor=cursor)
+    found = sensors.late_weeks(context)
+    assert isinstance(found, SkipReason)
+    return found.skip_message or "", context.cursor
+
+
+def test_a_late_week_is_told_once(
+    home: Home, instance: DagsterInstance, told: list[Notice]
+) -> None:
+    due = home.settings.calendar.week_of((now() - LATE_AFTER).date()) - WEEK
+    said, cursor = late_weeks(instance, None)
+    assert (said, cursor, told) == ("no week is late", None, [])
+
+    home.land("new.csv", due, due + timedelta(days=6))
+    home.refresh()
+    said, cursor = late_weeks(instance, None)
+    assert said == f"week {due} is late: people are told"
+    assert [notice.subject for notice in told] == [f"week {due} is late"]
+    assert "load_weeks is about to start" in told[0].text
+    assert late_weeks(instance, cursor) == (f"week {due} is late, and people were told", cursor)
+    assert late_weeks(instance, str(due - WEEK))[1] == str(due)
+    assert len(told) == 2
+
+    home.record("serving", "publications", "week", {due: "made"})
+    assert late_weeks(instance, cursor)[0] == "no week is late"
+
+
+def test_what_is_held_back_is_missing_in_a_late_week(
+    home: Home, instance: DagsterInstance, told: list[Notice]
+) -> None:
+    due = home.settings.calendar.week_of((now() - LATE_AFTER).date()) - WEEK
+    home.land("new.csv", due)
+    home.refresh()
+    held = Entry("transactions/held.csv", "transactions", 1, last_day=due + WEEK, state="held")
+    home.write("raw", "landed_files", to_table([*from_table(home.records.index), held]))
+    late_weeks(instance, None)
+    assert f"of {due}: files are missing" in told[0].text
+
+
+def night(home: Home, after: date) -> RunRequest | SkipReason:
+    """What the schedule says in the night after this week."""
+    at = datetime.combine(after + WEEK, time(3), UTC)
+    found = schedules.monday_night(build_schedule_context(scheduled_execution_time=at))
+    assert isinstance(found, RunRequest | SkipReason)
+    return found
+
+
+def why_not(home: Home, after: date) -> str:
+    found = night(home, after)
+    assert isinstance(found, SkipReason), found
+    return found.skip_message or ""
+
+
+def test_the_night_comes_after_the_last_day_of_a_week() -> None:
+    weekday = int(schedules.NIGHT_AFTER.split()[-1])
+    assert weekday == FIRST.isoweekday() % 7
+
+
+def test_the_schedule_builds_a_week_that_nobody_has_built(home: Home) -> None:
+    home.land_weeks(3)
+    home.refresh()
+    home.load()
+    found = night(home, week(2))
+    assert isinstance(found, RunRequest)
+    assert (found.partition_key, found.run_key) == (str(week(2)), str(week(2)))
+    home.build(week(2))
+    assert why_not(home, week(2)) == f"week {week(2)} is published and up to date"
+    home.land("late.csv", week(1))
+    assert isinstance(night(home, week(2)), RunRequest)
+
+
+def test_the_schedule_leaves_a_shop_alone_that_sells_nothing_or_has_nothing_loaded(
+    home: Home,
+) -> None:
+    assert "no week is loaded yet" in why_not(home, week(2))
+    home.land_weeks(3)
+    home.refresh()
+    assert "no week is loaded yet" in why_not(home, week(2))
+    home.load()
+    assert isinstance(night(home, week(7)), RunRequest)
+    assert why_not(home, week(8)) == f"nothing has been sold since {week(2)}: no week is due"
+
+
+def test_automation_can_be_turned_off() -> None:
+    script = (
+        "from hm_platform.schedules import SCHEDULES; from hm_platform.sensors import SENSORS; "
+        "print({each.default_status.value for each in [*SENSORS, *SCHEDULES]})"
+    )
+    for value, status in (("off", "STOPPED"), ("on", "RUNNING")):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "HM_AUTOMATION": value},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == str({status})
