@@ -29,7 +29,7 @@ def failure_notice(job: str, tags: Mapping[str, str], run_id: str, reason: str) 
     last = tags.get("dagster/asset_partition_range_end") or first
     about = f" of {first}" if first else ""
     about += f" to {last}" if last and last != first else ""
-    again = "Nobody tries it again: mend what is wrong and start it again."
+    again = "Mend what is wrong and start it again."
     if FAILURES_TAG in tags:
         failures = int(tags[FAILURES_TAG]) + 1
         if failures < REPORTED_FROM:

@@ -123,8 +123,8 @@ def _target(wanted: date | None, weeks: list[LandedWeek], settings: Settings) ->
 
 def _nothing_loadable(settings: Settings) -> BuildError:
     return BuildError(
-        f"of the files in {settings.landing_zone.folder('transactions')} no row of a week that is "
-        f"over can be loaded: `hm status` says why"
+        f"of the files in {settings.landing_zone.folder('transactions')} no row can be "
+        f"loaded: `hm status` says why"
     )
 
 

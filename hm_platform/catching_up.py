@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -21,10 +22,11 @@ from hm_platform.landed_weeks import (
     LandedWeek,
     build_fingerprint,
     catalogue_fingerprints,
+    fingerprints,
     landed_weeks,
     weeks_to_load,
 )
-from hm_platform.landing.entry import from_table
+from hm_platform.landing.entry import Entry, from_table
 from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
 from hm_platform.settings import Settings
 from hm_platform.storage import warehouse
@@ -56,6 +58,11 @@ class Records:
     catalogue: Mapping[str, str] = field(default_factory=dict)
     loaded: Mapping[date, str] = field(default_factory=dict)
     published: Mapping[date, str] = field(default_factory=dict)
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The rows of the index."""
+        return from_table(self.index)
 
 
 @dataclass(frozen=True)
@@ -114,18 +121,11 @@ def read_records(settings: Settings, wait_s: float = warehouse.WAIT_S) -> Record
                 return None
             return warehouse.read(connection, warehouse.Slice(schema, name))
 
-        def fingerprints(schema: str, name: str, by: str) -> dict:
-            found = table(schema, name)
-            if found is None:
-                return {}
-            pairs = (found[by].to_pylist(), found["fingerprint"].to_pylist())
-            return dict(zip(*pairs, strict=True))
-
         return Records(
             table("raw", "landed_files"),
-            fingerprints("marts", "loaded_catalogue", "table_name"),
-            fingerprints("marts", "loaded_weeks", "week"),
-            fingerprints("serving", "publications", "week"),
+            fingerprints(table("marts", "loaded_catalogue"), "table_name"),
+            fingerprints(table("marts", "loaded_weeks"), "week"),
+            fingerprints(table("serving", "publications"), "week"),
         )
 
 
@@ -143,7 +143,7 @@ def touched_files(
 
     Left out: what was being written when the index was made, and was touched within ``quiet``.
     """
-    known = {entry.uri: entry for entry in from_table(records.index)}
+    known = {entry.uri: entry for entry in records.entries}
     rules = settings.landing_rules(code_fingerprint()).fingerprint
     today = now.astimezone(UTC).date()
 
@@ -185,7 +185,7 @@ def to_refresh(
     now = now or datetime.now(UTC)
     files = _files(settings.landing_zone)
     touched = touched_files(settings, records, now, quiet)
-    gone = {entry.uri for entry in from_table(records.index)} - {file.uri for file in files}
+    gone = {entry.uri for entry in records.entries} - {file.uri for file in files}
     if records.index is None:
         because = "nothing is loaded yet"
     elif touched or gone:

@@ -12,11 +12,12 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow as pa
 
 from hm_platform.calendar import WEEK, Calendar
-from hm_platform.landing.entry import Entry, FileRows, from_table
+from hm_platform.landing.entry import Entry, FileRows, from_table, rows_by_week
 
 CATALOGUE = ("articles", "customers", "quarantine")
 """What is read whole from the landing zone: the tables of ``raw`` that have no weeks."""
@@ -45,11 +46,7 @@ def landed_weeks(landed_files: pa.Table, calendar: Calendar, code: str) -> list[
     code : fingerprint of the code that loads
     """
     entries = from_table(landed_files)
-    by_week: dict[date, list[FileRows]] = {}
-    for entry in entries:
-        for week in entry.weeks:
-            rows = (entry.uri, week.rows, week.fingerprint)
-            by_week.setdefault(week.week, []).append(rows)
+    by_week = rows_by_week(entries)
     if not by_week:
         return []
     # Of what is kept from an earlier version of a file no more than its weeks is known.
@@ -123,6 +120,13 @@ def build_fingerprint(
     named = [f"{name}={value}" for name, value in sorted(parameters.items())]
     known = [f"{name}\t{catalogue.get(name)}" for name in ("articles", "customers")]
     return _digest(code, str(week), *named, *known, *history)
+
+
+def fingerprints(records: pa.Table | None, by: str) -> dict[Any, str]:
+    """The fingerprints of a record (a table with one), by its column ``by``."""
+    if records is None:
+        return {}
+    return dict(zip(records[by].to_pylist(), records["fingerprint"].to_pylist(), strict=True))
 
 
 def _digest(*parts: str) -> str:

@@ -48,13 +48,8 @@ class LandingResource(ConfigurableResource):
 
     def rules(self) -> Rules:
         """Raises LandingError when dataset.toml cannot be understood."""
-        dataset = self.zone.dataset()
-        return Rules(
-            Calendar(date.fromisoformat(self.first_week)),
-            self.max_refused_share,
-            dataset.without if dataset else (),
-            code_fingerprint(),
-        )
+        calendar = Calendar(date.fromisoformat(self.first_week))
+        return Rules.of(self.zone, calendar, self.max_refused_share, code_fingerprint())
 
 
 class TablesResource(ConfigurableResource):

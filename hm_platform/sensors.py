@@ -43,7 +43,6 @@ from hm_platform.catching_up import (
 )
 from hm_platform.errors import PlatformError
 from hm_platform.jobs import build_week, load_weeks, refresh_landing
-from hm_platform.landing.entry import from_table
 from hm_platform.notifying import notify
 from hm_platform.runs import WORKING, fail_dead_runs, first_failure, turns_lock
 from hm_platform.settings import Settings
@@ -173,7 +172,7 @@ def late_weeks(context: SensorEvaluationContext) -> SkipReason:
         records = read_records(SETTINGS, wait_s=2)
     except PlatformError as error:
         return SkipReason(f"not now: {error}")
-    entries = [entry for entry in from_table(records.index) if entry.state == "loaded"]
+    entries = [entry for entry in records.entries if entry.state == "loaded"]
     last_day = max((entry.last_day for entry in entries if entry.last_day), default=None)
     now = datetime.now(UTC)
     week = late_week(SETTINGS.calendar, records.published, last_day, now)

@@ -114,9 +114,7 @@ class Settings(BaseSettings):
 
         Raises LandingError when dataset.toml cannot be understood.
         """
-        dataset = self.landing_zone.dataset()
-        without = dataset.without if dataset else ()
-        return Rules(self.calendar, self.max_refused_share, without, code)
+        return Rules.of(self.landing_zone, self.calendar, self.max_refused_share, code)
 
     @property
     def warehouse(self) -> Path:

@@ -47,7 +47,7 @@ def test_a_failed_run_of_a_persons_is_always_told_and_that_nobody_tries_it_again
     notice = failure_notice("build_week", {"dagster/partition": "2018-11-07"}, "abc", "why")
     assert notice is not None
     assert notice.subject == "build_week of 2018-11-07 failed"
-    assert "Nobody tries it again" in notice.text
+    assert "Mend what is wrong and start it again" in notice.text
 
 
 def test_a_notice_names_the_weeks_of_a_range() -> None:

@@ -1,13 +1,11 @@
 """The assets in ``marts`` that dbt does not make: the records of what is loaded, and from what."""
 
-from datetime import timedelta
-
 import duckdb
 import pyarrow as pa
-from dagster import AssetExecutionContext, AssetIn, FreshnessPolicy, asset
+from dagster import AssetExecutionContext, AssetIn, asset
 
 from hm_platform.assets.metadata import OWNERS, declared
-from hm_platform.assets.partitions import CALENDAR, days, one_run, weekly
+from hm_platform.assets.partitions import CALENDAR, EVERY_WEEK, days, one_run, weekly
 from hm_platform.code_version import code_fingerprint
 from hm_platform.landed_weeks import (
     CATALOGUE,
@@ -47,10 +45,7 @@ def loaded_catalogue(tables: TablesResource, landed_files: pa.Table) -> pa.Table
 
 @asset(
     key=["marts", "loaded_weeks"],
-    # Purchases come in weekly at least: whoever reads the marts relies on it.
-    freshness_policy=FreshnessPolicy.time_window(
-        warn_window=timedelta(days=8), fail_window=timedelta(days=10)
-    ),
+    freshness_policy=EVERY_WEEK,
     ins={
         "landed_files": AssetIn(["raw", "landed_files"]),
         "customer_purchases": AssetIn(

@@ -5,13 +5,14 @@ this module is imported, since Dagster wants partitions to be known with the ass
 """
 
 import warnings
-from datetime import date
+from datetime import date, timedelta
 
 from dagster import (
     AssetCheckExecutionContext,
     AssetExecutionContext,
     BackfillPolicy,
     BetaWarning,
+    FreshnessPolicy,
     TimeWindowPartitionMapping,
 )
 
@@ -29,6 +30,12 @@ weekly = CALENDAR.partitions()
 
 one_run = BackfillPolicy.single_run()
 """History is loaded as one run over a range of weeks: a run a week would pay start-up 105 times."""
+
+# Purchases come in every week, and recommendations are for the week after: without new ones for
+# eight days, those that are served are for days gone by; after ten, somebody has to see red.
+EVERY_WEEK = FreshnessPolicy.time_window(
+    warn_window=timedelta(days=8), fail_window=timedelta(days=10)
+)
 
 MOST_WEEKS = 5200
 """A century: further back than any history reaches."""

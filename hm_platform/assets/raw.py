@@ -142,8 +142,7 @@ def articles(
     landing: LandingResource, tables: TablesResource, landed_files: pa.Table
 ) -> pa.RecordBatchReader:
     """The catalogue as it landed: a row an article; of several the newest file's."""
-    keeps = loading.keeps_rows(landed_files, "articles")
-    kept = tables.whole("raw", "articles") if keeps else None
+    kept = _kept(tables, landed_files, "articles")
     return loading.read_articles(landing.zone, landed_files, kept)
 
 
@@ -158,9 +157,15 @@ def customers(
     landing: LandingResource, tables: TablesResource, landed_files: pa.Table
 ) -> pa.RecordBatchReader:
     """The customers as they landed: a row a customer; of several the newest file's."""
-    keeps = loading.keeps_rows(landed_files, "customers")
-    kept = tables.whole("raw", "customers") if keeps else None
+    kept = _kept(tables, landed_files, "customers")
     return loading.read_customers(landing.zone, landed_files, kept)
+
+
+def _kept(
+    tables: TablesResource, landed_files: pa.Table, dataset: str
+) -> pa.RecordBatchReader | None:
+    """What the table holds, where rows of it stay loaded from files that are not in order now."""
+    return tables.whole("raw", dataset) if loading.keeps_rows(landed_files, dataset) else None
 
 
 @asset(

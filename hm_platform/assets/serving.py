@@ -1,6 +1,5 @@
 """The ``serving`` assets: the published recommendations and the record of what was published."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from dagster import (
     AssetCheckResult,
     AssetExecutionContext,
     AssetIn,
-    FreshnessPolicy,
     Output,
     asset,
     asset_check,
@@ -18,22 +16,17 @@ from dagster import (
 
 from hm_platform.assets.metadata import OWNERS, declared
 from hm_platform.assets.models import INDICES, feature_inputs
-from hm_platform.assets.partitions import week, weekly, whole_history
+from hm_platform.assets.partitions import EVERY_WEEK, week, weekly, whole_history
 from hm_platform.code_version import code_fingerprint
-from hm_platform.landed_weeks import build_fingerprint
+from hm_platform.landed_weeks import build_fingerprint, fingerprints
 from hm_platform.resources import PlanResource, TablesResource
 
 COMMON: dict[str, Any] = {"partitions_def": weekly, "group_name": "serving", "owners": OWNERS}
 
 
-# A week's recommendations are for the week after: without new ones for eight days, those that are
-# served are for days that have gone by; after ten, whoever watches the UI has to see red.
-WEEKLY = FreshnessPolicy.time_window(warn_window=timedelta(days=8), fail_window=timedelta(days=10))
-
-
 @asset(
     key=["serving", "recommendations"],
-    freshness_policy=WEEKLY,
+    freshness_policy=EVERY_WEEK,
     ins={
         "recommender": AssetIn(["models", "recommender"]),
         **INDICES,
@@ -140,18 +133,14 @@ def publications(
             "fingerprint": [
                 build_fingerprint(
                     built,
-                    _pairs(loaded_weeks, "week"),
-                    _pairs(loaded_catalogue, "table_name"),
+                    fingerprints(loaded_weeks, "week"),
+                    fingerprints(loaded_catalogue, "table_name"),
                     code_fingerprint(),
                     plan.parameters(),
                 )
             ],
         }
     )
-
-
-def _pairs(records: pa.Table, by: str) -> dict[Any, str]:
-    return dict(zip(records[by].to_pylist(), records["fingerprint"].to_pylist(), strict=True))
 
 
 @asset_check(

@@ -8,7 +8,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hm_platform.landing.entry import FileRows, from_table
+from hm_platform.landing.entry import FileRows, from_table, rows_by_week
 
 MOST_TOLD = 20
 """Faults that are told; one is enough to see that something is wrong."""
@@ -33,12 +33,8 @@ def files_that_do_not_add_up(index: pa.Table) -> list[str]:
 
 def landed_rows(index: pa.Table, start: date, end: date) -> dict[date, list[FileRows]]:
     """The rows that the index has for the weeks from ``start`` to before ``end``, by file."""
-    found: dict[date, list[FileRows]] = {}
-    for entry in from_table(index):
-        for week in entry.weeks:
-            if start <= week.week < end:
-                found.setdefault(week.week, []).append((entry.uri, week.rows, week.fingerprint))
-    return found
+    by_week = rows_by_week(from_table(index))
+    return {week: files for week, files in by_week.items() if start <= week < end}
 
 
 def differences(

@@ -15,6 +15,7 @@ from datetime import date
 import pyarrow as pa
 
 from hm_platform.landing.columns import LANDED_FILES_SCHEMA
+from hm_platform.landing.zone import is_parquet
 
 FileRows = tuple[str, int, str]
 """A file's rows of a week: its uri, how many they are, and their fingerprint."""
@@ -66,6 +67,19 @@ class Entry:
     stamp: str | None = None
     checked_by: str | None = None
     check_again_on: date | None = None
+
+    @property
+    def is_parquet(self) -> bool:
+        return is_parquet(self.uri)
+
+
+def rows_by_week(entries: Iterable[Entry]) -> dict[date, list[FileRows]]:
+    """For each week what is loaded of each file."""
+    found: dict[date, list[FileRows]] = {}
+    for entry in entries:
+        for week in entry.weeks:
+            found.setdefault(week.week, []).append((entry.uri, week.rows, week.fingerprint))
+    return found
 
 
 def to_table(entries: Iterable[Entry]) -> pa.Table:

@@ -116,8 +116,7 @@ class _Look:
         self.by_content = {}
         for entry in self.known:
             if entry.content_hash and self._holds(entry):
-                parquet = entry.uri.lower().endswith(".parquet")
-                self.by_content[entry.dataset, parquet, entry.content_hash] = entry
+                self.by_content[entry.dataset, entry.is_parquet, entry.content_hash] = entry
 
     def _holds(self, entry: Entry) -> bool:
         """Whether checking the same content again would find the same."""

@@ -115,7 +115,7 @@ def schema_changes(previous: pa.Table | None, index: pa.Table) -> list[SchemaCha
     earlier = {entry.uri: entry for entry in before if entry.columns}
     last = {entry.dataset: entry for entry in before if entry.state == "loaded"}
     last_of_format = {
-        (entry.dataset, _is_parquet(entry)): entry for entry in before if entry.state == "loaded"
+        (entry.dataset, entry.is_parquet): entry for entry in before if entry.state == "loaded"
     }
     changes: dict[tuple[str, str, str | None, str | None], list[str]] = {}
     for entry in from_table(index):
@@ -123,14 +123,14 @@ def schema_changes(previous: pa.Table | None, index: pa.Table) -> list[SchemaCha
             continue
         model = (
             earlier.get(entry.uri)
-            or last_of_format.get((entry.dataset, _is_parquet(entry)))
+            or last_of_format.get((entry.dataset, entry.is_parquet))
             or last.get(entry.dataset)
         )
         if model is None or entry.state == "duplicate":
             continue
         old, new = dict(model.columns), dict(entry.columns)
         for name in old.keys() | new.keys():
-            retyped = _is_parquet(model) == _is_parquet(entry) and old.get(name) != new.get(name)
+            retyped = model.is_parquet == entry.is_parquet and old.get(name) != new.get(name)
             if (name in old) != (name in new) or retyped:
                 change = (entry.dataset, name, old.get(name), new.get(name))
                 changes.setdefault(change, []).append(entry.uri)
@@ -139,7 +139,3 @@ def schema_changes(previous: pa.Table | None, index: pa.Table) -> list[SchemaCha
         SchemaChange(*change, uri=changes[change][0], files=len(changes[change]))
         for change in order
     ]
-
-
-def _is_parquet(entry: Entry) -> bool:
-    return entry.uri.lower().endswith(".parquet")

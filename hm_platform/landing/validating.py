@@ -18,7 +18,7 @@ from hm_platform.landing.content import Content
 from hm_platform.landing.entry import Entry, WeekRows
 from hm_platform.landing.records import records
 from hm_platform.landing.session import Session
-from hm_platform.landing.zone import LandedFile
+from hm_platform.landing.zone import LandedFile, LandingZone
 
 MAX_REFUSED_SHARE = 0.05
 """The share of refused rows past which a file is held back: it is a fault of the whole then."""
@@ -37,6 +37,17 @@ class Rules:
     max_refused_share: float = MAX_REFUSED_SHARE
     without: tuple[str, ...] = ()
     code: str = ""
+
+    @classmethod
+    def of(
+        cls, zone: LandingZone, calendar: Calendar, max_refused_share: float, code: str
+    ) -> Rules:
+        """The rules for the files of ``zone``, with what its dataset.toml says.
+
+        Raises LandingError when that cannot be understood.
+        """
+        dataset = zone.dataset()
+        return cls(calendar, max_refused_share, dataset.without if dataset else (), code)
 
     @property
     def fingerprint(self) -> str:

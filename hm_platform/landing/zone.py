@@ -63,7 +63,7 @@ class LandedFile:
 
     @property
     def is_parquet(self) -> bool:
-        return self.path.name.lower().endswith(".parquet")
+        return is_parquet(self.uri)
 
     @property
     def is_gzip(self) -> bool:
@@ -159,6 +159,11 @@ class LandingZone:
         if present is not None and present.without:
             text += f"without = {json.dumps(present.without)}\n"
         return write_bytes(self.root / DATASET_FILE, text.encode())
+
+
+def is_parquet(uri: str) -> bool:
+    """Whether a landed file is Parquet, which its name says; any other is CSV."""
+    return uri.lower().endswith(".parquet")
 
 
 def _stamp(status: os.stat_result) -> str:

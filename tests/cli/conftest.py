@@ -26,3 +26,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(home: Path) -> dict[str, str]:
     """What one build that nothing disturbed has left in ``home``."""
     return contents(home)
+
+
+@pytest.fixture
+def other(home: Path, tmp_path: Path) -> Path:
+    """A home in which nothing is built; what landed is that of ``home``."""
+    (tmp_path / ".env").write_text(f"HM_LANDING={home / 'landing'}\n")
+    return tmp_path / "data"

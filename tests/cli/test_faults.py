@@ -5,20 +5,11 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-import pytest
-
 from tests.cli.shop import BIN, LOADING, contents, kill_at, loaded, materialize, query, start
 
 SPAN = "2018-09-19...2018-11-07"
 LOAD = ("dagster", "asset", "materialize", "-m", "hm_platform.definitions")
 ARGUMENTS = ("--select", LOADING, "--partition-range", SPAN)
-
-
-@pytest.fixture
-def other(home: Path, tmp_path: Path) -> Path:
-    """A home in which nothing is loaded; what landed is that of ``home``."""
-    (tmp_path / ".env").write_text(f"HM_LANDING={home / 'landing'}\n")
-    return tmp_path / "data"
 
 
 def test_a_load_killed_at_any_point_leaves_what_can_be_read_and_the_next_is_right(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-import pytest
 from dagster import DagsterInstance
 
 from tests.cli.shop import (
@@ -22,13 +21,6 @@ from tests.cli.shop import (
 )
 
 FIRST_WEEK = "2018-09-19"
-
-
-@pytest.fixture
-def other(home: Path, tmp_path: Path) -> Path:
-    """A home in which nothing is built; what landed is that of ``home``."""
-    (tmp_path / ".env").write_text(f"HM_LANDING={home / 'landing'}\n")
-    return tmp_path / "data"
 
 
 def test_a_build_killed_anywhere_is_finished_by_the_next(

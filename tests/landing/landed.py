@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -123,3 +123,14 @@ def state(root: Path) -> dict[str, tuple[int, bytes]]:
         for path in sorted(root.rglob("*"))
         if path.is_file()
     }
+
+
+def put_customers(
+    zone: LandingZone, name: str, lacks: Sequence[str] = (), adds: Sequence[str] = ()
+) -> Path:
+    """Customers whose id is the file's name, in every column but those that it lacks."""
+    everything = [*(column.name for column in COLUMNS["customers"]), *adds]
+    columns = [column for column in everything if column not in lacks]
+    values = {"customer_id": name, "age": "30", "postal_code": "p", "fn": "1", "active": "1"}
+    lines = [",".join(columns), ",".join(values.get(column, "x") for column in columns)]
+    return put(zone, f"customers/{name}.csv", lines)
