@@ -1,4 +1,4 @@
-"""The ``evaluation`` assets: the behavioural report of a week.
+"""The behavioural report of a week.
 
 Scoring and the page are the work of ``hm_platform.behaviour``.
 """
@@ -135,6 +135,3 @@ def behavioral_report(
             "customers": inputs.n,
         },
     )
-
-
-ASSETS = [behavioral_report]
