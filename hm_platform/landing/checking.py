@@ -6,7 +6,6 @@ is refused always add up to what is there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,24 +17,25 @@ from hm_platform.landing.records import Records
 class Checked:
     """A file's records with their values.
 
-    sql : a relation with the data set's columns, ``refusal`` (NULL: the record is good, else a
-        position in ``refusals``) and, when asked for, ``row_number`` and ``record``
+    sql : a relation in the file's order, with the data set's columns, ``refusal`` (NULL: the record
+        is good, else a position in ``refusals``), ``row_number`` if ``numbered`` and, when asked
+        for, ``record``
     """
 
     sql: str
     refusals: tuple[Refusal, ...]
+    numbered: bool
 
 
 def check(
     dataset: str,
     records: Records,
     days: tuple[date, date] | None = None,
-    extras: Sequence[str] = (),
+    with_record: bool = False,
 ) -> Checked:
     """Check the fields of ``records``.
 
     days : the first and the last day that a record may have; None when those were settled before
-    extras : which of ``row_number`` and ``record`` to add
     """
     columns = COLUMNS[dataset]
     found = list(records.refusals)
@@ -45,7 +45,7 @@ def check(
     ):
         fields.append(f"{field} AS field_{i}")
         values.append(f"{value(column, f'field_{i}', kind)} AS {column.name}")
-        found += refusals(column, f"field_{i}", kind)
+        found += refusals(column, f"field_{i}", kind, records.lacking)
     # Last: a date out of range is the reason only where nothing else is wrong, which lets the range
     # be told again from the days of the good rows.
     if days is not None:
@@ -56,8 +56,8 @@ def check(
                 found.append(Refusal(early, name, "dated before the first week"))
                 found.append(Refusal(late, name, "dated in the future", in_future=True))
     whole = [f"({refusal.condition}) AS whole_{i}" for i, refusal in enumerate(records.refusals)]
-    added = {"row_number": records.number, "record": records.record}
-    kept = {name: sql for name in extras if (sql := added[name]) is not None}
+    kept = {"row_number": records.number} if records.number is not None else {}
+    kept |= {"record": records.record} if with_record else {}
     extra = [f"{sql} AS {name}" for name, sql in kept.items()]
     inner = f"SELECT {', '.join([*extra, *whole, *fields])} FROM ({records.source})"
     typed = f"SELECT *, {', '.join(values)} FROM ({inner})"
@@ -71,7 +71,4 @@ def check(
     refusal = f"CASE WHEN NOT ({faulty}) THEN NULL ELSE CASE {cases} END END"
     names = ", ".join([*kept, *(column.name for column in columns)])
     sql = f"SELECT {names}, {refusal} AS refusal FROM ({typed})"
-    if "row_number" in extras and records.number is None:
-        # Counted last: DuckDB moves no filter past it, and so works out each value once.
-        sql = f"SELECT *, row_number() OVER () AS row_number FROM ({sql})"
-    return Checked(sql, tuple(found))
+    return Checked(sql, tuple(found), numbered="row_number" in kept)

@@ -150,6 +150,7 @@ LANDED_FILES_SCHEMA = pa.schema(
         ("dataset", pa.string()),
         ("size", pa.int64()),
         ("content_hash", pa.string()),
+        ("content_traits", pa.list_(pa.string())),
         ("first_day", pa.date32()),
         ("last_day", pa.date32()),
         ("rows", pa.int64()),
@@ -183,10 +184,26 @@ def rows_fingerprint(dataset: str) -> str:
 
     Of 64 bits: it tells a changed file from an unchanged one, and is no protection against malice.
     """
-    names = [column.name for column in COLUMNS[dataset]]
+    return f"format('{{:016x}}', {numbered_hash(row_hash(dataset))})"
+
+
+def row_hash(dataset: str) -> str:
+    """The SQL expression of 64 bits that are equal for rows with equal values."""
+    return f"hash({', '.join(column.name for column in COLUMNS[dataset])})"
+
+
+def numbered_hash(row: str) -> str:
+    """The SQL aggregate of rows, told by ``row`` (their row_hash) and their ``row_number``: a
+    number that rows_fingerprint() writes out. That of all rows is the exclusive or of its parts'.
+    """
     # DuckDB hashes several values to an exclusive or of their hashes: hashed once more, since else
     # swapped numbers would make no difference, and two equal rows would cancel out.
-    return f"format('{{:016x}}', bit_xor(hash(hash({', '.join(names)}, row_number))))"
+    return f"bit_xor(hash(hash({row}, row_number)))"
+
+
+def written_fingerprint(number: int) -> str:
+    """What rows_fingerprint() makes of a numbered_hash()."""
+    return f"{number:016x}"
 
 
 @dataclass(frozen=True)
@@ -254,8 +271,11 @@ def value(column: Column, field: str, source_type: str) -> str:
             )
 
 
-def refusals(column: Column, field: str, source_type: str) -> list[Refusal]:
-    """What can be wrong with ``field``, whose value() the SQL column ``column.name`` holds."""
+def refusals(column: Column, field: str, source_type: str, lacking: str = "") -> list[Refusal]:
+    """What can be wrong with ``field``, whose value() the SQL column ``column.name`` holds.
+
+    lacking : characters that are nowhere in the file's fields, for which they need no search
+    """
     name, is_text = column.name, source_type == TEXT_TYPE
     missing = f"{field} IS NULL OR {field} = ''" if is_text else f"{field} IS NULL"
     match column.kind:
@@ -270,13 +290,13 @@ def refusals(column: Column, field: str, source_type: str) -> list[Refusal]:
                 f"CASE WHEN {field} < '!' THEN regexp_full_match({field}, '\\s*') ELSE false END"
             )
             faults = [(f"{field} IS NULL OR {blank}" if is_text else missing, "missing")]
-            if is_text:
+            if is_text and not {*"\n\r"} <= {*lacking}:
                 line_break = f"contains({field}, chr(10)) OR contains({field}, chr(13))"
                 faults.append((line_break, "holds a line break"))
         case Kind.PRICE:
             # DuckDB reads 1_000 as a thousand.
             wrong = f"{name} IS NULL OR NOT isfinite({name}) OR {name} < 0"
-            wrong += f" OR contains({field}, '_')" if is_text else ""
+            wrong += f" OR contains({field}, '_')" if is_text and "_" not in lacking else ""
             faults = [(missing, "missing"), (wrong, "not a number of 0 or more")]
         case Kind.CHANNEL:
             faults = [(missing, "missing"), (f"{name} IS NULL", "neither 1 nor 2")]

@@ -9,12 +9,13 @@ can be read, ``rows = rows_loaded + rows_quarantined + rows_held``.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 
 import pyarrow as pa
 
 from hm_platform.landing.columns import LANDED_FILES_SCHEMA
+from hm_platform.landing.content import Content
 from hm_platform.landing.zone import is_parquet
 
 FileRows = tuple[str, int, str]
@@ -37,6 +38,8 @@ class WeekRows:
 class Entry:
     """A row of ``raw.landed_files``.
 
+    content_hash, content_traits : what a look at the bytes told (see Content); None where nobody
+        has looked, or the look failed
     rows : None where nobody can tell
     rows_held : good rows of a file that is held back
     rows_kept : rows that stay loaded from what the file held before, while that is held or pending
@@ -52,6 +55,7 @@ class Entry:
     dataset: str
     size: int
     content_hash: str | None = None
+    content_traits: tuple[str, ...] | None = None
     first_day: date | None = None
     last_day: date | None = None
     rows: int | None = None
@@ -71,6 +75,17 @@ class Entry:
     @property
     def is_parquet(self) -> bool:
         return is_parquet(self.uri)
+
+    @property
+    def content(self) -> Content | None:
+        """What a look at the bytes told."""
+        if self.content_hash is None or self.content_traits is None:
+            return None
+        return Content.of(self.content_hash, self.content_traits)
+
+    def holding(self, content: Content) -> Entry:
+        """This entry with ``content`` for what a look at the bytes told."""
+        return replace(self, content_hash=content.hash, content_traits=content.traits)
 
 
 def rows_by_week(entries: Iterable[Entry]) -> dict[date, list[FileRows]]:
@@ -101,5 +116,7 @@ def from_table(index: pa.Table | None) -> list[Entry]:
         row["weeks"] = tuple(WeekRows(**week) for week in row["weeks"])
         row["columns"] = tuple((column["name"], column["type"]) for column in row["columns"])
         row["lost_columns"] = tuple(row["lost_columns"])
+        if row["content_traits"] is not None:
+            row["content_traits"] = tuple(row["content_traits"])
         entries.append(Entry(**row))
     return entries

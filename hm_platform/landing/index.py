@@ -147,8 +147,8 @@ class _Look:
             return _without_kept(known)
         stamp = file.stamp if not 0 <= age < SETTLED_S else None
         entry = replace(entry, stamp=stamp, checked_by=self.rules.fingerprint)
-        if known and untouched and known.content_hash:
-            entry = replace(entry, content_hash=known.content_hash)
+        if known and untouched and known.content:
+            entry = entry.holding(known.content)
         try:
             entry = self._read(file, entry)
         except FileNotFoundError:
@@ -161,19 +161,14 @@ class _Look:
         return entry if file.is_as_listed() else _pending(entry)
 
     def _read(self, file: LandedFile, entry: Entry) -> Entry:
-        content = None
-        if entry.content_hash is None:
-            content = examine(file)
-            entry = replace(entry, content_hash=content.hash)
-        assert entry.content_hash is not None  # noqa: S101 - for the type checker
-        key = (file.dataset, file.is_parquet, entry.content_hash)
+        content = entry.content or examine(file)
+        entry = entry.holding(content)
+        key = (file.dataset, file.is_parquet, content.hash)
         same = self.by_content.get(key)
         if same is not None:
             own = {name: getattr(entry, name) for name in ("uri", "size", "stamp")}
             return replace(_without_kept(same), **own)
-        found = validate(
-            self.session, file, content or examine(file), self.rules, self.today, entry
-        )
+        found = validate(self.session, file, content, self.rules, self.today, entry)
         lost = self.schemas.lost(found)
         # What was loaded has not lost a column that others have brought since.
         if lost and (found.dataset, found.content_hash) not in self.loaded:
@@ -203,6 +198,7 @@ def _each_content_once(entries: list[Entry]) -> list[Entry]:
                 entry.dataset,
                 entry.size,
                 entry.content_hash,
+                entry.content_traits,
                 twin.first_day,
                 twin.last_day,
                 twin.rows,

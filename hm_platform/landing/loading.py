@@ -1,14 +1,16 @@
 """The landing zone as the typed raw tables: what an index says is loaded, read as streams.
 
 Each function takes the index that ``index_landing_zone`` made and reads the files it lists as
-loaded, and only as long as their content is what was indexed. The same zone and index give the same
-rows in the same order. What the index says is kept of a file that is not in order any more comes
-from the table that it was loaded into: whoever calls brings it.
+loaded, and only as long as their content is what was indexed: nobody has touched them since then,
+or else their hash is the same, and nobody does while they are read. The same zone and index give
+the same rows in the same order. What the index says is kept of a file that is not in order any more
+comes from the table that it was loaded into: whoever calls brings it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -29,14 +31,12 @@ from hm_platform.landing.columns import (
 from hm_platform.landing.content import Content, examine
 from hm_platform.landing.entry import Entry, from_table
 from hm_platform.landing.errors import LandingError
+from hm_platform.landing.numbering import BATCH_ROWS, numbered
 from hm_platform.landing.records import records
-from hm_platform.landing.session import Session, sql_text
+from hm_platform.landing.session import Session
 from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
 
 DAY = timedelta(days=1)
-BATCH_ROWS = 122_880
-"""Rows of a batch: a row group of DuckDB's, some 15 MB of transactions."""
-
 
 Kept = Callable[[Sequence[str]], pa.RecordBatchReader]
 """Gives the rows that a table holds of the files with these uris, in the table's schema."""
@@ -75,8 +75,8 @@ def read_transactions(
     def batches() -> Iterator[pa.RecordBatch]:
         with Session(memory_limit) as session:
             for file in files:
-                sql = _transactions_sql(session, file, start, end - DAY)
-                yield from _batches(session, file, sql)
+                with _reading(file):
+                    yield from _transactions(session, file, start, end - DAY)
         if kept is not None and keeping:
             for batch in kept([entry.uri for entry in keeping]):
                 yield batch.filter(_is_kept(batch, keeping)).cast(TRANSACTIONS_SCHEMA)
@@ -96,16 +96,20 @@ def _is_kept(batch: pa.RecordBatch, entries: Sequence[Entry]) -> pa.Array:
     return found
 
 
-def _transactions_sql(session: Session, file: _File, first: date, last: date) -> str:
+def _transactions(
+    session: Session, file: _File, first: date, last: date
+) -> Iterator[pa.RecordBatch]:
     # The index settled which dates are out of range: they lie outside of the file's good days.
-    first, last = max(first, file.first_day or first), min(last, file.last_day or last)
-    found = records(session, file.file, _unchanged(file))
-    checked = check("transactions", found, extras=["row_number"])
-    return (
-        "SELECT t_dat, customer_id, article_id, price, sales_channel_id, "
-        f"{sql_text(file.file.uri)} AS uri, row_number FROM ({checked.sql}) "
-        f"WHERE t_dat BETWEEN DATE '{first}' AND DATE '{last}' AND refusal IS NULL"
-    )
+    entry = file.entry
+    first, last = max(first, entry.first_day or first), min(last, entry.last_day or last)
+    checked = check("transactions", records(session, file.file, _unchanged(file)))
+    columns = "t_dat, customer_id, article_id, price, sales_channel_id"
+    where = f"t_dat BETWEEN DATE '{first}' AND DATE '{last}' AND refusal IS NULL"
+    for batch in numbered(session, checked, columns, where):
+        *values, numbers = batch.columns
+        uris = pa.repeat(entry.uri, batch.num_rows)
+        # DuckDB marks no column as it should be; the values are of these types already.
+        yield pa.record_batch([*values, uris, numbers], TRANSACTIONS_SCHEMA)
 
 
 def read_articles(
@@ -156,23 +160,21 @@ def _latest(
     def batches() -> Iterator[pa.RecordBatch]:
         with Session(memory_limit) as session:
             session.connection.register("kept", kept or schema.empty_table())
-            session.connection.execute(
-                f"CREATE TABLE rows AS SELECT {names}, -1 AS file_number, 0::BIGINT AS row_number "
-                "FROM kept"
-            )
-            for position, file in enumerate(files):
-                found = records(session, file.file, _unchanged(file))
-                checked = check(dataset, found, extras=["row_number"])
-                good = (
-                    f"SELECT {names}, {position}, row_number "
-                    f"FROM ({checked.sql}) WHERE refusal IS NULL"
-                )
-                _execute(session, file, f"INSERT INTO rows {good}")
+            session.connection.execute(f"CREATE TABLE rows AS SELECT {names} FROM kept")
+            for file in files:
+                with _reading(file):
+                    checked = check(dataset, records(session, file.file, _unchanged(file)))
+                    session.connection.execute(
+                        f"INSERT INTO rows SELECT {names} FROM ({checked.sql}) "
+                        "WHERE refusal IS NULL"
+                    )
+            # A table's rows are numbered as they came.
             latest = (
                 f"SELECT {names} FROM rows QUALIFY row_number() OVER (PARTITION BY {key} "
-                f"ORDER BY file_number DESC, row_number DESC) = 1 ORDER BY {key}"
+                f"ORDER BY rowid DESC) = 1 ORDER BY {key}"
             )
-            yield from _batches(session, None, latest, schema)
+            for batch in session.connection.execute(latest).to_arrow_reader(BATCH_ROWS):
+                yield batch.cast(schema)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 
@@ -199,31 +201,35 @@ def read_quarantine(
     def batches() -> Iterator[pa.RecordBatch]:
         with Session(memory_limit) as session:
             for file in files:
-                sql = _quarantine_sql(session, file)
-                yield from _batches(session, file, sql, QUARANTINE_SCHEMA)
+                with _reading(file):
+                    yield from _refused(session, file)
 
     return pa.RecordBatchReader.from_batches(QUARANTINE_SCHEMA, batches())
 
 
-def _quarantine_sql(session: Session, file: _File) -> str:
+def _refused(session: Session, file: _File) -> Iterator[pa.RecordBatch]:
+    entry = file.entry
+    days = (entry.first_day, entry.last_day) if entry.first_day and entry.last_day else None
     found = records(session, file.file, _unchanged(file))
-    days = (file.first_day, file.last_day) if file.first_day and file.last_day else None
-    checked = check(file.file.dataset, found, days, ["row_number", "record"])
-    refusals = list(checked.refusals)
-    everything = "false"
-    if not file.has_good_rows:
+    checked = check(entry.dataset, found, days, with_record=True)
+    refusals, where = list(checked.refusals), "refusal IS NOT NULL"
+    if not (entry.rows_loaded or entry.rows_held):
         # A row without any other fault was refused for its date. There is no good row to tell on
         # which side it lies; the index's reason does.
+        where = "true"
         refusals.append(Refusal("true", "t_dat", "dated before the first week or in the future"))
-        everything = "true"
-    columns = ", ".join(sql_text(r.column) if r.column else "NULL" for r in refusals)
-    reasons = ", ".join(sql_text(r.reason) for r in refusals)
-    position = f"coalesce(refusal + 1, {len(refusals)})"
-    return (
-        f"SELECT {sql_text(file.file.uri)} AS uri, row_number, "
-        f"[{columns}][{position}]::VARCHAR AS column_name, [{reasons}][{position}] AS reason, "
-        f"record FROM ({checked.sql}) WHERE refusal IS NOT NULL OR {everything}"
+    names = pa.array([refusal.column for refusal in refusals], pa.string())
+    reasons = pa.array([refusal.reason for refusal in refusals], pa.string())
+    columns = (
+        f"coalesce(refusal, {len(refusals) - 1}) AS refusal, "
+        f"CASE WHEN {where} THEN record END AS record"
     )
+    for batch in numbered(session, checked, columns, where):
+        refusal, record, numbers = batch.columns
+        uris = pa.repeat(entry.uri, batch.num_rows)
+        yield pa.record_batch(
+            [uris, numbers, names.take(refusal), reasons.take(refusal), record], QUARANTINE_SCHEMA
+        )
 
 
 @dataclass(frozen=True)
@@ -231,10 +237,7 @@ class _File:
     """A landed file with what the index says of it."""
 
     file: LandedFile
-    content_hash: str | None
-    first_day: date | None
-    last_day: date | None
-    has_good_rows: bool
+    entry: Entry
 
 
 def _files(zone: LandingZone, dataset: str, entries: Sequence[Entry]) -> list[_File]:
@@ -244,43 +247,35 @@ def _files(zone: LandingZone, dataset: str, entries: Sequence[Entry]) -> list[_F
     for entry in sorted(entries, key=lambda entry: entry.uri):
         if entry.uri not in there:
             raise LandingError(f"{entry.uri} has gone since it was indexed: index again")
-        found.append(
-            _File(
-                there[entry.uri],
-                entry.content_hash,
-                entry.first_day,
-                entry.last_day,
-                bool(entry.rows_loaded or entry.rows_held),
-            )
-        )
+        found.append(_File(there[entry.uri], entry))
     return found
 
 
 def _unchanged(file: _File) -> Content:
-    """What the file holds now, if that is what was indexed."""
+    """What the file holds, if that is what was indexed."""
+    known = file.entry.content
+    if known is not None and file.entry.stamp == file.file.stamp:
+        return known
     try:
         content = examine(file.file)
     except OSError as error:
         raise LandingError(f"{file.file.uri} cannot be read: {error.strerror}") from None
-    if content.hash != file.content_hash:
-        raise LandingError(f"{file.file.uri} has changed since it was indexed: index again")
+    if content != known:
+        raise _has_changed(file)
     return content
 
 
-def _execute(session: Session, file: _File | None, sql: str) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def _reading(file: _File) -> Iterator[None]:
+    """Raises LandingError when the file cannot be read in here, or was touched meanwhile."""
     try:
-        return session.connection.execute(sql)
-    except duckdb.Error as error:
-        where = file.file.uri if file else "the landed files"
-        raise LandingError(f"{where} cannot be read: {error}") from error
+        yield
+        touched = not file.file.is_as_listed()
+    except (duckdb.Error, OSError) as error:
+        raise LandingError(f"{file.file.uri} cannot be read: {error}") from error
+    if touched:
+        raise _has_changed(file)
 
 
-def _batches(
-    session: Session,
-    file: _File | None,
-    sql: str,
-    schema: pa.Schema = TRANSACTIONS_SCHEMA,
-) -> Iterator[pa.RecordBatch]:
-    for batch in _execute(session, file, sql).to_arrow_reader(BATCH_ROWS):
-        # DuckDB marks no column as it should be; the values are of these types already.
-        yield batch.cast(schema)
+def _has_changed(file: _File) -> LandingError:
+    return LandingError(f"{file.file.uri} has changed since it was indexed: index again")

@@ -44,10 +44,11 @@ class Records:
     fields, types : for each column of the data set, the SQL expression of its field in ``source``,
         and the DuckDB type of that
     columns : the file's columns and their types, as it has them
-    number : SQL expression of the record's number in the file, from 1; None where it has to be
-        counted, which costs DuckDB its threads while reading
+    number : SQL expression of the record's number in the file, from 1; None where whoever reads
+        them has to count
     record : SQL expression of the record as text, of which LINE_LIMIT characters are enough
     refusals : what can be wrong with a record as a whole
+    lacking : characters that are in no field
     """
 
     source: str
@@ -57,6 +58,7 @@ class Records:
     number: str | None
     record: str
     refusals: tuple[Refusal, ...] = ()
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,7 @@ def _line_records(file: LandedFile, content: Content, address: str, layout: Layo
         number=None,
         record=f"CASE WHEN {overlong} THEN left(line, {LINE_LIMIT}) ELSE line END",
         refusals=tuple(refusals),
+        lacking="\n\r" if content.has_underscores else "\n\r_",
     )
 
 

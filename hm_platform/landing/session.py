@@ -9,6 +9,10 @@ from types import TracebackType
 
 import duckdb
 
+STREAMED_MB = 16
+"""Megabytes of results that a thread may be ahead of whoever reads a stream: DuckDB gives a thread
+8 MB of a CSV file at a time."""
+
 
 def sql_text(text: str) -> str:
     """``text`` as an SQL literal."""
@@ -32,12 +36,18 @@ class Session:
             # Nothing here needs an extension, and none is to be downloaded in passing.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            # DuckDB's default; rows are told by their place in the file.
+            "preserve_insertion_order": True,
         }
         if memory_limit is not None:
             config["memory_limit"] = memory_limit
         if threads is not None:
             config["threads"] = threads
         self.connection = duckdb.connect(config=config)
+        # What is streamed from a connection is worked out by as many threads as have room for their
+        # results; with DuckDB's megabyte that is one.
+        (used,) = self.connection.execute("SELECT current_setting('threads')").fetchone() or (1,)
+        self.connection.execute(f"SET streaming_buffer_size = '{used * STREAMED_MB}MB'")
 
     def address(self, path: Path) -> str:
         """An SQL literal that names ``path``.

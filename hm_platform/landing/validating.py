@@ -5,17 +5,25 @@ many. A function of the file's bytes and of the rules, and of nothing else.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from hm_platform.calendar import Calendar
 from hm_platform.landing.checking import Checked, check
-from hm_platform.landing.columns import COLUMNS, Kind, rows_fingerprint
+from hm_platform.landing.columns import (
+    COLUMNS,
+    Kind,
+    numbered_hash,
+    row_hash,
+    written_fingerprint,
+)
 from hm_platform.landing.content import Content
 from hm_platform.landing.entry import Entry, WeekRows
+from hm_platform.landing.numbering import numbered
 from hm_platform.landing.records import records
 from hm_platform.landing.session import Session
 from hm_platform.landing.zone import LandedFile, LandingZone
@@ -64,35 +72,30 @@ def validate(
 ) -> Entry:
     """``entry`` with what ``file`` holds.
 
-    Raises LandingError or duckdb.Error when it cannot be read as a whole.
+    Raises LandingError, duckdb.Error or OSError when it cannot be read as a whole.
     """
     read = records(session, file, content)
-    # Numbered, so that the fingerprint of a week changes with the numbers of its rows.
-    checked = check(file.dataset, read, (rules.calendar.first_week, today), ["row_number"])
+    checked = check(file.dataset, read, (rules.calendar.first_week, today))
     counted = _counted(session, file.dataset, checked, rules.calendar)
-    late = {i for i, refusal in enumerate(checked.refusals) if refusal.in_future}
-    refused: dict[int, int] = {}
-    for row in counted:
-        if row["refusal"] is not None:
-            refused[row["refusal"]] = refused.get(row["refusal"], 0) + row["rows"]
-    good = [row for row in counted if row["refusal"] is None]
-    loaded, quarantined = sum(row["rows"] for row in good), sum(refused.values())
+    good = {week: rows for (refusal, week), rows in counted.items() if refusal is None}
+    refused = {refusal: rows for (refusal, _), rows in counted.items() if refusal is not None}
+    loaded = sum(rows.rows for rows in good.values())
+    quarantined = sum(rows.rows for rows in refused.values())
+    late = (rows for refusal, rows in refused.items() if checked.refusals[refusal].in_future)
     found = replace(
         entry,
-        first_day=min((row["first"] for row in good if row["first"]), default=None),
-        last_day=max((row["last"] for row in good if row["last"]), default=None),
+        first_day=min((rows.first for rows in good.values() if rows.first), default=None),
+        last_day=max((rows.last for rows in good.values() if rows.last), default=None),
         rows=loaded + quarantined,
         rows_loaded=loaded,
         rows_quarantined=quarantined,
         reason=_refusals(checked, refused) if refused else None,
         weeks=tuple(
-            WeekRows(row["week"], row["rows"], row["fingerprint"]) for row in good if row["week"]
+            WeekRows(week, good[week].rows, written_fingerprint(good[week].hashes))
+            for week in sorted(week for week in good if week)
         ),
         columns=read.columns,
-        check_again_on=min(
-            (row["first"] for row in counted if row["refusal"] in late and row["first"]),
-            default=None,
-        ),
+        check_again_on=min((rows.first for rows in late if rows.first), default=None),
     )
     # Dividing rounds as the limit itself was rounded; multiplying may not.
     share = quarantined / max(1, loaded + quarantined)
@@ -117,27 +120,59 @@ def held(entry: Entry, reason: str) -> Entry:
     )
 
 
+@dataclass
+class _Counted:
+    """Rows that are alike: how many, of which days, and the hash of them with their numbers."""
+
+    rows: int = 0
+    first: date | None = None
+    last: date | None = None
+    hashes: int = 0
+
+    def add(self, rows: int, first: date | None, last: date | None, hashes: int) -> None:
+        self.rows += rows
+        self.first = min((day for day in (self.first, first) if day), default=None)
+        self.last = max((day for day in (self.last, last) if day), default=None)
+        self.hashes ^= hashes
+
+
 def _counted(
     session: Session, dataset: str, checked: Checked, calendar: Calendar
-) -> list[dict[str, Any]]:
-    """Rows, days and fingerprint by refusal (None: good) and week (None: no day, or refused)."""
+) -> dict[tuple[int | None, date | None], _Counted]:
+    """The rows by refusal (None: good) and week (None: no day, or refused)."""
     day = next((c.name for c in COLUMNS[dataset] if c.kind is Kind.DAY), "NULL::DATE")
-    # DuckDB's dates reach further than Python's.
-    told = f"CASE WHEN {day} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' THEN {day} END"
     # Every column is asked for, so that a file that breaks off is found out here.
-    result = session.connection.execute(
-        f"SELECT refusal, CASE WHEN refusal IS NULL THEN {calendar.sql_week(day)} END AS week, "
-        f"count(*) AS rows, min({told}) AS first, max({told}) AS last, "
-        f"{rows_fingerprint(dataset)} AS fingerprint "
-        f"FROM ({checked.sql}) GROUP BY refusal, week ORDER BY refusal NULLS FIRST, week"
+    columns = (
+        f"refusal, CASE WHEN refusal IS NULL THEN {calendar.sql_week(day)} END AS week, "
+        # DuckDB's dates reach further than Python's.
+        f"CASE WHEN {day} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' THEN {day} END AS day, "
+        f"{row_hash(dataset)} AS row_hash"
     )
-    return result.to_arrow_table().to_pylist()
-
-
-def _refusals(checked: Checked, refused: dict[int, int]) -> str:
     counts = (
-        f"{rows:,} x {refusal.column + ' ' if refusal.column else ''}{refusal.reason}"
+        "SELECT refusal, week, count(*), min(day), max(day), "
+        f"{numbered_hash('row_hash')} FROM {{}} GROUP BY refusal, week"
+    )
+    found: dict[tuple[int | None, date | None], _Counted] = {}
+
+    def add(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+        for refusal, week, *counted in connection.execute(counts.format(rows)).fetchall():
+            found.setdefault((refusal, week), _Counted()).add(*counted)
+
+    if checked.numbered:
+        add(session.connection, f"(SELECT {columns}, row_number FROM ({checked.sql}))")
+    else:
+        # A connection that is given something else to do closes the stream of what it did before.
+        with session.connection.cursor() as other:
+            for batch in numbered(session, checked, columns):
+                other.register("batch", pa.Table.from_batches([batch]))
+                add(other, "batch")
+    return found
+
+
+def _refusals(checked: Checked, refused: Mapping[int, _Counted]) -> str:
+    counts = (
+        f"{rows.rows:,} x {refusal.column + ' ' if refusal.column else ''}{refusal.reason}"
         for rows, refusal in ((refused[i], checked.refusals[i]) for i in sorted(refused))
     )
-    rows = sum(refused.values())
+    rows = sum(each.rows for each in refused.values())
     return f"refused {rows:,} row{'s' if rows > 1 else ''}: {'; '.join(counts)}"
