@@ -18,14 +18,27 @@ def fingerprint(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> str:
 
     Columns may hold booleans, integers, floats, dates, timestamps, strings and lists of these.
     """
-    columns = [_ColumnHash(field) for field in schema]
+    made = Fingerprint(schema)
     for batch in batches:
-        for column, values in zip(columns, batch.columns, strict=True):
+        made.update(batch)
+    return made.hexdigest()
+
+
+class Fingerprint:
+    """The same for rows that pass by: ``update`` with each batch of them."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._columns = [_ColumnHash(field) for field in schema]
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        for column, values in zip(self._columns, batch.columns, strict=True):
             column.update(values)
-    whole = hashlib.sha256()
-    for column in columns:
-        whole.update(column.digest())
-    return whole.hexdigest()
+
+    def hexdigest(self) -> str:
+        whole = hashlib.sha256()
+        for column in self._columns:
+            whole.update(column.digest())
+        return whole.hexdigest()
 
 
 class _ColumnHash:

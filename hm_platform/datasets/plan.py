@@ -114,6 +114,11 @@ class SplitPlan:
         return self.week + WEEK
 
     @property
+    def validates_on_the_week_before(self) -> bool:
+        """Whether the validation split holds all purchases of the seven days before the test."""
+        return self.customer_fraction == 1 and self.validation_end - self.training_end == WEEK
+
+    @property
     def bounds(self) -> Mapping[str, tuple[date, date]]:
         """First day and first day after, by split."""
         return {

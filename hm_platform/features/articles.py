@@ -136,11 +136,7 @@ def price_scaled(mean_price: Float32s, encoders: Encoders) -> Float32s:
 
     Prices are spread over orders of magnitude, so it is their ratios that are comparable.
     """
-    scaler = encoders.scalers["price_scaled"]
-    scaled = np.zeros(len(mean_price), np.float32)
-    positive = mean_price > 0
-    scaled[positive] = (np.log(mean_price[positive].astype(np.float64)) - scaler.mean) / scaler.std
-    return scaled
+    return encoders.scaled_prices(mean_price)
 
 
 @tag(entity="article", fitted="no", unit="ratio")

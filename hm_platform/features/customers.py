@@ -154,9 +154,7 @@ def decayed_shopping_days_180(shopping_days: tuple[Int32s, Int32s], n_customers:
 @check_output_custom(Array(np.float32))
 def age_scaled(age: Float32s, encoders: Encoders) -> Float32s:
     """The customer's age, standardised; 0 where it is unknown."""
-    scaler = encoders.scalers["age_scaled"]
-    scaled = (age - np.float32(scaler.mean)) / np.float32(scaler.std)
-    return np.where(np.isnan(age), np.float32(0), scaled)
+    return encoders.scaled_ages(age)
 
 
 @tag(entity="customer", fitted="no", unit="code")
@@ -207,4 +205,4 @@ def segment_code(
     age_band_code: Int32s, club_member_status_code: Int32s, encoders: Encoders
 ) -> Int32s:
     """Code of the customer's segment, age band by club status; 0 where both are unknown."""
-    return age_band_code * encoders.size("club_member_status_code") + club_member_status_code
+    return encoders.segments(age_band_code, club_member_status_code)

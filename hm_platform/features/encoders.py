@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hm_platform.features.arrays import Int32s, Strings
+from hm_platform.features.arrays import Float32s, Int32s, Strings
 from hm_platform.features.errors import FeatureError
 
 ARTICLE_VOCABULARIES = {
@@ -101,6 +102,24 @@ class Encoders:
         known = pa.array(self.vocabularies[feature], pa.string())
         positions = pc.index_in(categories, value_set=known, skip_nulls=True)
         return pc.add(pc.fill_null(positions, -1), pa.scalar(1, pa.int32())).to_numpy()
+
+    def scaled_prices(self, prices: Float32s) -> Float32s:
+        """Logarithms of prices, standardised; 0 where a price is unknown (NaN) or not positive."""
+        scaler = self.scalers["price_scaled"]
+        scaled = np.zeros(len(prices), np.float32)
+        positive = prices > 0
+        scaled[positive] = (np.log(prices[positive].astype(np.float64)) - scaler.mean) / scaler.std
+        return scaled
+
+    def scaled_ages(self, ages: Float32s) -> Float32s:
+        """Ages in years, standardised; 0 where an age is unknown (NaN)."""
+        scaler = self.scalers["age_scaled"]
+        scaled = (ages - np.float32(scaler.mean)) / np.float32(scaler.std)
+        return np.where(np.isnan(ages), np.float32(0), scaled)
+
+    def segments(self, age_bands: Int32s, club_statuses: Int32s) -> Int32s:
+        """Codes of segments, age band by club status; 0 where both are unknown."""
+        return age_bands * np.int32(self.size("club_member_status_code")) + club_statuses
 
     def size(self, feature: str) -> int:
         """How many codes the ``*_code`` feature can take, 0 included."""

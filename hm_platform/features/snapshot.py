@@ -66,11 +66,16 @@ class Histories:
     def without(self, customers: NDArray[np.bool_]) -> Histories:
         """The same, with nothing in it of some customers; ``customers`` has shape (customers,)."""
         lengths = self.lengths()
-        kept = np.repeat(~customers, lengths)
-        return Histories(
-            np.concatenate([[0], np.cumsum(np.where(customers, 0, lengths))]).astype(np.int64),
-            **{f.name: getattr(self, f.name)[kept] for f in fields(self) if f.name != "offsets"},
-        )
+        kept = np.flatnonzero(np.repeat(~customers, lengths))
+        ends = np.cumsum(np.where(customers, 0, lengths))
+        return self.taking(np.concatenate([[0], ends]).astype(np.int64), kept)
+
+    def taking(self, offsets: NDArray[np.int64], entries: NDArray[np.integer]) -> Histories:
+        """Some entries, by their positions and in that order, divided at other offsets."""
+        taken = {
+            f.name: getattr(self, f.name)[entries] for f in fields(self) if f.name != "offsets"
+        }
+        return Histories(offsets, **taken)
 
 
 @dataclass(frozen=True)

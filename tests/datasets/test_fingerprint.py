@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hm_platform.datasets.fingerprint import fingerprint
+from hm_platform.datasets.fingerprint import Fingerprint, fingerprint
 
 SCHEMA = pa.schema(
     [
@@ -70,3 +71,26 @@ def test_names_and_types_count() -> None:
         )
     }
     assert len(found) == 3
+
+
+@given(rows, st.lists(st.integers(0, 12), max_size=3))
+def test_rows_that_pass_by_have_the_fingerprint_of_the_whole(
+    content: list[dict], cuts: list[int]
+) -> None:
+    table = pa.Table.from_pylist(content, SCHEMA)
+    made = Fingerprint(SCHEMA)
+    ends = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
+    for start, end in pairwise(ends):
+        for batch in table.slice(start, end - start).to_batches():
+            made.update(batch)
+    assert made.hexdigest() == of(content)
+
+
+def test_a_fingerprint_may_be_asked_for_on_the_way() -> None:
+    one = pa.record_batch([[1, 2]], schema=pa.schema([("n", pa.int32())]))
+    made = Fingerprint(one.schema)
+    assert made.hexdigest() == fingerprint(one.schema, [])
+    made.update(one)
+    assert made.hexdigest() == made.hexdigest() == fingerprint(one.schema, [one])
+    made.update(one)
+    assert made.hexdigest() == fingerprint(one.schema, [one, one])

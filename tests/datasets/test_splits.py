@@ -55,6 +55,15 @@ def test_the_splits_touch_and_do_not_overlap() -> None:
     assert plan().cutoffs == {"validation": W - WEEK, "test": W, "serving": W + WEEK}
 
 
+def test_validation_is_the_week_before_the_test_unless_a_knob_says_otherwise() -> None:
+    assert plan().validates_on_the_week_before
+    # Moved back as a whole, it still ends where the test split begins.
+    ends = {"training_end": str(W - 2 * WEEK), "validation_end": str(W - WEEK)}
+    assert plan(**ends).validates_on_the_week_before
+    assert not plan(training_end=str(W - 2 * WEEK)).validates_on_the_week_before
+    assert not plan(customer_fraction=0.5).validates_on_the_week_before
+
+
 def test_ranking_splits_are_the_last_weeks_of_training_less_than_half_of_it() -> None:
     five = plan(train_weeks=50)
     assert five.train_start == FIRST

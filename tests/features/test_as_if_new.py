@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
@@ -124,4 +126,35 @@ def test_histories_without_some_customers(rows: list[tuple[bool, list[int]]]) ->
 
     wanted = histories([[] if gone else articles for gone, articles in rows])
     for name, values in vars(wanted).items():
+        np.testing.assert_array_equal(getattr(found, name), values, name, strict=True)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=1, max_size=6), st.randoms())
+def test_histories_taking_some_entries(rows: list[list[int]], random: Random) -> None:
+    entries = np.array([article for one in rows for article in one], dtype=np.int32)
+    n = len(entries)
+    known = Histories(
+        np.cumsum([0, *map(len, rows)], dtype=np.int64),
+        *(entries + i for i in range(8)),
+        decayed=np.stack([entries, -entries, entries * 2], axis=1).astype(np.float32),
+    )
+    where = np.array(random.sample(range(n), random.randint(0, n)), dtype=np.int64)
+    offsets = np.array([0, len(where) // 2, len(where)], dtype=np.int64)
+
+    found = known.taking(offsets, where)
+
+    assert found.offsets is offsets
+    assert found.lengths().tolist() == [len(where) // 2, len(where) - len(where) // 2]
+    for name, values in vars(known).items():
+        if name != "offsets":
+            np.testing.assert_array_equal(getattr(found, name), values[where], name, strict=True)
+
+
+def test_histories_taking_everything_are_the_same() -> None:
+    known = Histories(
+        np.array([0, 2, 3], np.int64), *(np.arange(3, dtype=np.int32) + i for i in range(8)),
+        decayed=np.zeros((3, 3), np.float32),
+    )  # fmt: skip
+    found = known.taking(known.offsets, np.arange(3))
+    for name, values in vars(known).items():
         np.testing.assert_array_equal(getattr(found, name), values, name, strict=True)

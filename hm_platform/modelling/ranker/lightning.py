@@ -14,26 +14,8 @@ from hm_platform.modelling.metrics import K
 from hm_platform.modelling.parameters import RankingParams
 from hm_platform.modelling.ranker.lists import ListBatch, RankingLists
 from hm_platform.modelling.ranker.losses import listwise_loss
-from hm_platform.modelling.ranker.network import RankingNetwork
+from hm_platform.modelling.ranker.network import RankingNetwork, score_pairs
 from hm_platform.modelling.ranking import rank_within
-
-PAIRS_AT_ONCE = 16384
-
-
-def score_pairs(network: RankingNetwork, features: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The network's scores; features of shape (pairs, features), scaled, give shape (pairs,).
-
-    Always in blocks of the same shape: how a matrix product is rounded depends on it, and a score
-    must not depend on what else is asked for.
-    """
-    scores = np.empty(len(features), dtype=np.float32)
-    block = np.zeros((PAIRS_AT_ONCE, features.shape[1]), dtype=np.float32)
-    with torch.inference_mode():
-        for start in range(0, len(features), PAIRS_AT_ONCE):
-            part = features[start : start + PAIRS_AT_ONCE]
-            block[: len(part)] = part
-            scores[start : start + len(part)] = network(torch.from_numpy(block))[: len(part)]
-    return scores
 
 
 def mean_average_precision(lists: RankingLists, scores: NDArray[np.float32]) -> float:

@@ -1,8 +1,16 @@
-"""The scoring network: features of a customer with an article -> a score."""
+"""The scoring network: features of a customer with an article -> a score.
+
+Apart from its training, so that recommending does not import Lightning, which takes seconds.
+"""
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+PAIRS_AT_ONCE = 16384
 
 
 class RankingNetwork(nn.Module):
@@ -32,3 +40,19 @@ class RankingNetwork(nn.Module):
         """features : shape (…, features), scaled; returns shape (…)."""
         scores: Tensor = (self.linear(features) + self.layers(features)).squeeze(-1)
         return scores
+
+
+def score_pairs(network: RankingNetwork, features: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The network's scores; features of shape (pairs, features), scaled, give shape (pairs,).
+
+    Always in blocks of the same shape: how a matrix product is rounded depends on it, and a score
+    must not depend on what else is asked for.
+    """
+    scores = np.empty(len(features), dtype=np.float32)
+    block = np.zeros((PAIRS_AT_ONCE, features.shape[1]), dtype=np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(features), PAIRS_AT_ONCE):
+            part = features[start : start + PAIRS_AT_ONCE]
+            block[: len(part)] = part
+            scores[start : start + len(part)] = network(torch.from_numpy(block))[: len(part)]
+    return scores

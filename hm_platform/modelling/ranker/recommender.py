@@ -12,8 +12,7 @@ from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.candidates import CandidateGenerator
 from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.ranker.inputs import PairFeatures
-from hm_platform.modelling.ranker.lightning import score_pairs
-from hm_platform.modelling.ranker.network import RankingNetwork
+from hm_platform.modelling.ranker.network import RankingNetwork, score_pairs
 from hm_platform.modelling.ranker.scaling import scale
 from hm_platform.modelling.ranking import best, in_blocks
 from hm_platform.modelling.recommenders import Recommendations, popularity_rank

@@ -14,13 +14,9 @@ from hm_platform.modelling.fitting import Progress, fit, quiet, reproducible
 from hm_platform.modelling.parameters import RankingParams
 from hm_platform.modelling.ranker.examples import RankingExamples, ranking_examples
 from hm_platform.modelling.ranker.inputs import feature_groups
-from hm_platform.modelling.ranker.lightning import (
-    RankingModule,
-    mean_average_precision,
-    score_pairs,
-)
+from hm_platform.modelling.ranker.lightning import RankingModule, mean_average_precision
 from hm_platform.modelling.ranker.lists import LabelledWeek, ListBatches, RankingLists, Whole
-from hm_platform.modelling.ranker.network import RankingNetwork
+from hm_platform.modelling.ranker.network import RankingNetwork, score_pairs
 from hm_platform.modelling.ranker.recommender import RankerRecommender
 from hm_platform.modelling.two_tower import TwoTowerRecommender
 

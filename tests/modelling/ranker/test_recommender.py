@@ -12,8 +12,7 @@ from hm_platform.modelling.candidates import CandidateGenerator
 from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.fallback import WithFallback
 from hm_platform.modelling.ranker.inputs import PairFeatures, feature_groups
-from hm_platform.modelling.ranker.lightning import score_pairs
-from hm_platform.modelling.ranker.network import RankingNetwork
+from hm_platform.modelling.ranker.network import RankingNetwork, score_pairs
 from hm_platform.modelling.ranker.recommender import RankerRecommender
 from hm_platform.modelling.ranker.scaling import fit_levels, scale
 from hm_platform.modelling.recommenders import SOURCES, popularity_rank
@@ -96,7 +95,7 @@ def test_the_score_of_a_pair_does_not_depend_on_how_many_are_scored(ranker, monk
     together = score_pairs(ranker.network, features)
     for n in (1, 3, 64):
         assert score_pairs(ranker.network, features[:n]).tobytes() == together[:n].tobytes()
-    monkeypatch.setattr("hm_platform.modelling.ranker.lightning.PAIRS_AT_ONCE", 32)
+    monkeypatch.setattr("hm_platform.modelling.ranker.network.PAIRS_AT_ONCE", 32)
     assert score_pairs(ranker.network, features) == pytest.approx(together, abs=1e-5)
     assert len(score_pairs(ranker.network, features[:0])) == 0
 
