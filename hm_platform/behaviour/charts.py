@@ -32,7 +32,8 @@ _STANDALONE_STYLE = (
     ".s2{fill:#14936c;stroke:#14936c}.s3{fill:#b07d00;stroke:#b07d00}"
     ".s4{fill:#c2537f;stroke:#c2537f}.s5{fill:#3d7d1f;stroke:#3d7d1f}"
     ".s6{fill:#6a58c4;stroke:#6a58c4}.s7{fill:#7b7a73;stroke:#7b7a73}"
-    ".bar,tspan{stroke:none}.path{fill:none;stroke-width:2}.ring{stroke:#fff;stroke-width:2}"
+    ".span{stroke-width:3;stroke-linecap:round}.mark{stroke:#63625c;stroke-dasharray:3 3}"
+    ".flag{fill:#a3341c;stroke:#a3341c}.bar,tspan{stroke:none}.path{fill:none;stroke-width:2}.ring{stroke:#fff;stroke-width:2}"
     ".backed{paint-order:stroke;stroke:#fff;stroke-width:6px}"
 )
 
@@ -111,7 +112,7 @@ def bars(title: str, rows: Sequence[Bar]) -> Chart:
             f'<text y="{y + 13}">{escape(row.label)}{note}</text>'
             f'<text class="end strong" x="100%" y="{y + 13}">{escape(row.text)}</text>'
             f'<rect class="track" y="{y + 20}" width="100%" height="10" rx="2"/>'
-            f'<rect class="bar {_colour(row.colour)}" y="{y + 20}" '
+            f'<rect class="bar {colour(row.colour)}" y="{y + 20}" '
             f'width="{100 * row.value / top:.2f}%" height="10" rx="2"/>'
         )
     said = ", ".join(f"{row.label} {row.text}" for row in rows)
@@ -151,16 +152,16 @@ def dots(title: str, series: Sequence[str], rows: Sequence[DotRow]) -> Chart:
 
     A dot that would hide another is moved a little off its row's line.
     """
-    ticks = _ticks(0.0, max((v for r in rows for v in r.values if v is not None), default=0))
+    ticks = ticks_around(0.0, max((v for r in rows for v in r.values if v is not None), default=0))
     bottom = 50 * len(rows)
     parts = []
     for tick in ticks:
-        x = _between(tick / ticks[-1], LOW, HIGH)
+        x = between(tick / ticks[-1], LOW, HIGH)
         # The outer labels stay inside the drawing.
         at, anchor = (x, "mid") if 0 < tick < ticks[-1] else ("100%", "end") if tick else ("0", "")
         parts.append(
             f'<line class="grid" x1="{x}" x2="{x}" y1="22" y2="{bottom}"/>'
-            f'<text class="soft small {anchor}" x="{at}" y="{bottom + 16}">{_plain(tick)}</text>'
+            f'<text class="soft small {anchor}" x="{at}" y="{bottom + 16}">{plain(tick)}</text>'
         )
     for i, row in enumerate(rows):
         y = 50 * i
@@ -174,19 +175,19 @@ def dots(title: str, series: Sequence[str], rows: Sequence[DotRow]) -> Chart:
             value = row.values[s]
             if value is not None:
                 parts.append(
-                    f'<circle class="ring {_colour(s)}" '
-                    f'cx="{_between(value / ticks[-1], LOW, HIGH)}" '
+                    f'<circle class="ring {colour(s)}" '
+                    f'cx="{between(value / ticks[-1], LOW, HIGH)}" '
                     f'cy="{y + 34 + 8 * lanes[s]}" r="6">'
-                    f"<title>{escape(series[s])} {_plain(value)}</title></circle>"
+                    f"<title>{escape(series[s])} {plain(value)}</title></circle>"
                 )
     said = "; ".join(
         f"{r.label}: "
         + ", ".join(
-            f"{s} {_plain(v)}" for s, v in zip(series, r.values, strict=True) if v is not None
+            f"{s} {plain(v)}" for s, v in zip(series, r.values, strict=True) if v is not None
         )
         for r in rows
     )
-    legend = tuple((_colour(s), name) for s, name in enumerate(series))
+    legend = tuple((colour(s), name) for s, name in enumerate(series))
     return Chart(title, said, bottom + 22, "".join(parts), legend)
 
 
@@ -210,7 +211,7 @@ def lines(
     values = [v for points in known.values() for _, v in points]
     if not values:
         return Chart(title, "no values", 0, "")
-    ticks = _ticks(min(values), max(values))
+    ticks = ticks_around(min(values), max(values))
     low, span = ticks[0], (ticks[-1] - ticks[0]) or 1.0
     first, width = min(x), (max(x) - min(x)) or 1.0
     top, bottom = 14 + 20 * len(known), height - 22
@@ -223,13 +224,13 @@ def lines(
 
     parts = [
         f'<line class="grid" x1="{LEFT}%" x2="100%" y1="{down(t):.1f}" y2="{down(t):.1f}"/>'
-        f'<text class="soft small" y="{down(t) + 4:.1f}">{_plain(t)}</text>'
+        f'<text class="soft small" y="{down(t) + 4:.1f}">{plain(t)}</text>'
         for t in ticks
     ]
     edges = sorted({min(x), max(x)})
     parts += [
         f'<text class="soft small {"end" if i else ""}" x="{100 if i else LEFT}%" '
-        f'y="{height - 4}">{escape(x_name)} {_plain(at)}</text>'
+        f'y="{height - 4}">{escape(x_name)} {plain(at)}</text>'
         for i, at in enumerate(edges)
     ]
     said: list[str] = []
@@ -237,21 +238,21 @@ def lines(
         path = "L".join(f"{along(a):.2f} {down(v):.1f}" for a, v in points)
         parts.append(
             f'<svg width="100%" height="{height}" viewBox="0 0 100 {height}" '
-            f'preserveAspectRatio="none"><path class="path {_colour(s)}" '
+            f'preserveAspectRatio="none"><path class="path {colour(s)}" '
             f'vector-effect="non-scaling-stroke" d="M{path}"/></svg>'
         )
         at, value = max(points, key=lambda p: p[1]) if mark_highest else points[-1]
         parts.append(
-            f'<circle class="ring {_colour(s)}" cx="{along(at):.2f}%" cy="{down(value):.1f}" '
-            f'r="4.5"><title>{escape(name)} {_plain(value)}</title></circle>'
+            f'<circle class="ring {colour(s)}" cx="{along(at):.2f}%" cy="{down(value):.1f}" '
+            f'r="4.5"><title>{escape(name)} {plain(value)}</title></circle>'
         )
         end = (
-            f"highest {_plain(value)} at {x_name} {_plain(at)}"
+            f"highest {plain(value)} at {x_name} {plain(at)}"
             if mark_highest
-            else (f"last {_plain(value)}")
+            else (f"last {plain(value)}")
         )
         parts.append(
-            f'<text y="{13 + 20 * len(said)}"><tspan class="{_colour(s)}">●</tspan>'
+            f'<text y="{13 + 20 * len(said)}"><tspan class="{colour(s)}">●</tspan>'
             f'<tspan dx="5">{escape(name)}</tspan>'
             f'<tspan class="soft small" dx="7">{escape(end)}</tspan></text>'
         )
@@ -259,11 +260,11 @@ def lines(
     return Chart(title, "; ".join(said), height, "".join(parts))
 
 
-def _colour(series: int) -> str:
+def colour(series: int) -> str:
     return f"s{min(series, COLOURS - 1)}"
 
 
-def _between(share: float, low: float, high: float) -> str:
+def between(share: float, low: float, high: float) -> str:
     return f"{low + share * (high - low):.2f}%"
 
 
@@ -289,7 +290,7 @@ def _lanes(places: Sequence[float | None]) -> list[int]:
     return lanes
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks_around(low: float, high: float) -> list[float]:
     """Three to six round numbers that enclose low and high."""
     if high - low <= 1e-9 * max(abs(low), abs(high)) or high - low < TINY:
         low, high = min(0.0, low), max(0.0, high)
@@ -303,6 +304,6 @@ def _ticks(low: float, high: float) -> list[float]:
     return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
 
 
-def _plain(value: float) -> str:
+def plain(value: float) -> str:
     """Up to four significant digits, no exponent for everyday sizes."""
     return f"{value:.4g}"
