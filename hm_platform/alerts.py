@@ -42,6 +42,18 @@ def failure_notice(job: str, tags: Mapping[str, str], run_id: str, reason: str) 
     return Notice(f"{job}{about} failed", f"{reason}\n{again} (run {run_id})", "error")
 
 
+def not_passed_notice(tags: Mapping[str, str], run_id: str, reason: str) -> Notice:
+    """The notice about a week whose model did not pass. The run is not tried again: it has
+    published the week, by what served before."""
+    return Notice(
+        f"the model of week {tags.get('dagster/partition', '?')} did not pass",
+        f"{reason}\nThe week is published all the same, by what served before. Somebody has to "
+        f"look: `hm models` shows the versions, docs/when-a-model-does-not-pass.md what to do. "
+        f"(run {run_id})",
+        "error",
+    )
+
+
 def late_week(
     calendar: Calendar, published: Iterable[date], last_day: date | None, now: datetime
 ) -> date | None:

@@ -8,13 +8,10 @@ undone is out of date, so running it again ends where an undisturbed build does.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hm_platform.calendar import WEEK
 from hm_platform.catching_up import (
@@ -28,17 +25,26 @@ from hm_platform.catching_up import (
 )
 from hm_platform.errors import PlatformError
 from hm_platform.landed_weeks import LandedWeek
+from hm_platform.running import RunFailedError, Runs, Say
+from hm_platform.serving.published import FALLBACKS, Publication, read_publications
 from hm_platform.settings import Settings
+from hm_platform.storage import warehouse
 from hm_platform.storage.taking_turns import taking_turns
-
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
-Say = Callable[[str], None]
 
 
 class BuildError(PlatformError):
-    """A week that cannot be built, or a run that failed."""
+    """A week that cannot be built."""
+
+
+class NotPassedError(BuildError):
+    """A week that is built and published, by what served before: its own model did not pass."""
+
+    def __init__(self, week: date, reason: str) -> None:
+        super().__init__(
+            f"the model of week {week} did not pass, and is not published: {reason} "
+            f"(`hm models`; docs/when-a-model-does-not-pass.md)"
+        )
+        self.week = week
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,8 @@ def build(settings: Settings, week: str | None, say: Say) -> Built:
 
     While another build goes on in this home, this one waits, and then does what is left to do.
 
-    Raises BuildError when there is nothing to build it from or a run fails, CalendarError when
-    ``week`` is no week.
+    Raises BuildError when there is nothing to build it from, NotPassedError when it is built and
+    its model did not pass, RunFailedError when a run fails, CalendarError when ``week`` is no week.
     """
     started = time.monotonic()
     wanted = None if week is None else settings.calendar.parse(week)
@@ -75,23 +81,59 @@ def build_lock(settings: Settings) -> Path:
 
 def _catch_up(settings: Settings, wanted: date | None, say: Say) -> tuple[date, bool]:
     """The week that was wanted, and whether anything had to be done for it."""
-    runs = _Runs(settings, say)
+    runs = Runs(settings, say)
     records = read_records(settings)
     if refresh := to_refresh(settings, records):
-        runs.run(refresh[0], "looking through the landing zone")
+        run_work(runs, refresh[0], "looking through the landing zone")
         records = read_records(settings)
-    target = _target(wanted, landed(settings, records), settings)
+    target = target_week(wanted, landed(settings, records), settings)
     # Later weeks are loaded too, since `hm status` and the next build want them.
     loads = to_load(settings, records)
     for work in loads:
         first, last = work.weeks or (target, target)
-        runs.run(work, f"loading the weeks {first} to {last}")
+        run_work(runs, work, f"loading the weeks {first} to {last}")
     builds = to_build(settings, read_records(settings), target)
     for work in builds:
-        runs.run(work, f"building week {target}")
+        try:
+            run_work(runs, work, f"building week {target}")
+        except RunFailedError:
+            published = publication_of(settings, target)
+            built = not to_build(settings, read_records(settings), target)
+            if not (built and published and published.state in FALLBACKS):
+                raise
+            raise NotPassedError(target, _one_line(published.reason)) from None
     if not loads and not builds:
         say(f"week {target} is up to date: nothing to do")
+        if published := publication_of(settings, target):
+            say(who_serves(published))
     return target, bool(loads or builds)
+
+
+def run_work(runs: Runs, work: Work, doing: str) -> None:
+    """Do ``work``. Raises RunFailedError with what went wrong when the run fails."""
+    runs.run(work.job, doing, partition=work.partition, tags=work.tags)
+
+
+def publication_of(settings: Settings, week: date) -> Publication | None:
+    """What is published for a week; None where nothing is."""
+    with warehouse.connect(settings.warehouse, read_only=True) as connection:
+        if not warehouse.table_exists(connection, "serving", "publications"):
+            return None
+        where = warehouse.equals({"week": str(week)})
+        rows = warehouse.read(connection, warehouse.Slice("serving", "publications", where))
+    return next(iter(read_publications(rows)), None)
+
+
+def who_serves(publication: Publication) -> str:
+    """In a line, whose recommendations are published for a week, and why."""
+    state = f", {publication.state.replace('_', ' ')}" if publication.state else ""
+    why = f": {_one_line(publication.reason)}" if publication.reason else ""
+    by = f"{publication.recommender} of {publication.model_version}"
+    return f"week {publication.week} is served by {by}{state}{why}"
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def _nothing_landed(settings: Settings) -> BuildError:
@@ -101,7 +143,11 @@ def _nothing_landed(settings: Settings) -> BuildError:
     )
 
 
-def _target(wanted: date | None, weeks: list[LandedWeek], settings: Settings) -> date:
+def target_week(wanted: date | None, weeks: list[LandedWeek], settings: Settings) -> date:
+    """The week to build: ``wanted``, or the latest complete one.
+
+    Raises BuildError when there is too little to build it from.
+    """
     if not weeks:
         raise _nothing_loadable(settings)
     span = f"{weeks[0].week} to {weeks[-1].week}"
@@ -126,59 +172,3 @@ def _nothing_loadable(settings: Settings) -> BuildError:
         f"of the files in {settings.landing_zone.folder('transactions')} no row can be "
         f"loaded: `hm status` says why"
     )
-
-
-class _Runs:
-    """Runs jobs of the code location in this process and shows their progress."""
-
-    def __init__(self, settings: Settings, say: Say) -> None:
-        self._settings = settings
-        self._say = say
-        self._log = settings.home / "logs" / "build.log"
-
-    @cached_property
-    def _instance(self) -> DagsterInstance:
-        from hm_platform.dagster_home import dagster_instance
-        from hm_platform.runs import fail_dead_runs
-
-        instance = dagster_instance(self._settings)
-        fail_dead_runs(instance, self._settings.home)
-        return instance
-
-    def run(self, work: Work, doing: str) -> None:
-        """Do ``work``. Raises BuildError with what went wrong when the run fails."""
-        from dagster._core.utils import make_new_run_id
-        from sqlalchemy.exc import DBAPIError
-
-        from hm_platform.definitions import defs
-        from hm_platform.progress import PROGRESS_CONFIG
-        from hm_platform.runs import first_failure, turn
-
-        self._say(doing)
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        run_id, wait = make_new_run_id(), partial(self._say, "another run works here: waiting")
-        try:
-            # dbt's own lines go to the log: the progress lines say the same in fewer words.
-            with (
-                turn(self._settings.home, run_id, wait),
-                self._log.open("a", buffering=1, encoding="utf-8") as log,
-                redirect_stdout(log),
-            ):
-                result = defs.resolve_job_def(work.job).execute_in_process(
-                    instance=self._instance,
-                    run_config={"loggers": PROGRESS_CONFIG},
-                    raise_on_error=False,
-                    run_id=run_id,
-                    partition_key=work.partition,
-                    tags=work.tags,
-                )
-        except DBAPIError as error:
-            raise BuildError(
-                f"{doing} failed: Dagster's record in {self._settings.dagster_home} cannot be "
-                f"written ({error.orig}): is the disk full? Run the same command again then"
-            ) from error
-        if not result.success:
-            reason = first_failure(result.all_events) or "the run did not start: see the UI"
-            raise BuildError(
-                f"{doing} failed: {reason}\n(run {run_id}; dbt's output is in {self._log})"
-            )

@@ -24,6 +24,8 @@ refresh_landing = define_asset_job(
     "customers, and lists refused rows. Loads no purchases.",
 )
 
+DECISIONS = AssetSelection.assets("serving/decisions")
+
 load_weeks = define_asset_job(
     "load_weeks",
     selection=(
@@ -36,16 +38,33 @@ load_weeks = define_asset_job(
 
 build_week = define_asset_job(
     "build_week",
-    selection=AssetSelection.groups("datasets", "features", "models", "evaluation", "serving"),
+    selection=(
+        AssetSelection.groups("datasets", "features", "models", "evaluation", "serving") - DECISIONS
+    ),
     description="Everything after loading, for one week: splits, features, model, report, and the "
-    "recommendations for the week after.",
+    "recommendations for the week after, by the model of the week if it passed its tests.",
+)
+
+backtest = define_asset_job(
+    "backtest",
+    selection=AssetSelection.groups("datasets", "features", "models", "evaluation"),
+    description="What build_week does for one week, without publishing: to see how the model would "
+    "have done in a past week. `hm backtest` runs it week by week.",
 )
 
 load_and_build = define_asset_job(
     "load_and_build",
-    selection=AssetSelection.all(),
+    selection=AssetSelection.all() - DECISIONS,
     description="One week from the landing zone to the published recommendations. The weeks before "
     "it must be loaded.",
 )
 
-JOBS = [refresh_landing, load_weeks, build_week, load_and_build]
+decide = define_asset_job(
+    "decide",
+    selection=DECISIONS | AssetSelection.assets("serving/recommendations", "serving/publications"),
+    description="Publishes a built week again, by the model version that somebody has decided for: "
+    "`hm promote` and `hm rollback` start it, and so can you, with the config of "
+    "serving/decisions. Nothing is trained or loaded.",
+)
+
+JOBS = [refresh_landing, load_weeks, build_week, backtest, load_and_build, decide]

@@ -28,7 +28,7 @@ from hm_platform.landing.entry import FileRows
 from hm_platform.landing.validating import MAX_REFUSED_SHARE, Rules
 from hm_platform.landing.zone import LandingZone
 from hm_platform.settings import Settings
-from hm_platform.storage import warehouse
+from hm_platform.storage import model_folders, warehouse
 from hm_platform.storage.io_managers import ArrowDuckDBIOManager, ModelIOManager
 from hm_platform.storage.unfinished import remove_abandoned, unfinished
 
@@ -64,6 +64,14 @@ class TablesResource(ConfigurableResource):
             if not warehouse.table_exists(connection, schema, table):
                 return None
             return warehouse.read(connection, warehouse.Slice(schema, table))
+
+    def of_week(self, schema: str, table: str, week: date) -> pa.Table | None:
+        """One week of a table, or None where there is no such table yet."""
+        with warehouse.connect(Path(self.database)) as connection:
+            if not warehouse.table_exists(connection, schema, table):
+                return None
+            where = warehouse.equals({"week": str(week)})
+            return warehouse.read(connection, warehouse.Slice(schema, table, where))
 
     def whole(self, schema: str, table: str) -> pa.RecordBatchReader | None:
         """The whole table, streamed, or None where there is none yet."""
@@ -110,6 +118,18 @@ class TablesResource(ConfigurableResource):
         schema, table = key
         where = warehouse.equals({"week": str(week), **(only or {})})
         return warehouse.stream(Path(self.database), warehouse.Slice(schema, table, where, columns))
+
+    def weekly(
+        self, key: Sequence[str], week: date, columns: Sequence[str] = ()
+    ) -> pa.RecordBatchReader | None:
+        """One week of the table (schema, table), or None where there is no table yet."""
+        schema, table = key
+        path = Path(self.database)
+        with warehouse.connect(path) as connection:
+            if not warehouse.table_exists(connection, schema, table):
+                return None
+        where = warehouse.equals({"week": str(week)})
+        return warehouse.stream(path, warehouse.Slice(schema, table, where, columns))
 
     def row_counts(self, keys: Sequence[Sequence[str]]) -> dict[tuple[str, ...], int]:
         """Rows of the tables (schema, table) that are there."""
@@ -181,13 +201,17 @@ class InstalledDbt(DbtCliResource):
 
 
 class ReportsResource(ConfigurableResource):
-    """The folder of the weekly reports, a page a week."""
+    """The folder of the reports: a page a week, and pages over all weeks."""
 
     directory: str = Field(description="Path of the folder.")
 
     def write(self, week: date, html: str) -> Path:
         """Put the week's page in its place, whole or not at all."""
-        path = self.path(week)
+        return self.write_page(str(week), html)
+
+    def write_page(self, name: str, html: str) -> Path:
+        """Put the page ``<name>.html`` in its place, whole or not at all."""
+        path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(path.parent)
         written = unfinished(path)
@@ -199,8 +223,28 @@ class ReportsResource(ConfigurableResource):
                 written.unlink()
         return path
 
-    def path(self, week: date) -> Path:
-        return Path(self.directory) / f"{week}.html"
+    def path(self, name: object) -> Path:
+        """Where the page of that name is; a week's is named by the week."""
+        return Path(self.directory) / f"{name}.html"
+
+
+class ModelsResource(ConfigurableResource):
+    """All stored models by version: those of earlier weeks, and those that others took the place
+    of. (The model of the week that a run builds is an asset's input.)"""
+
+    directory: str = Field(description="The folder of all models.")
+
+    def folder(self, version: str) -> Path:
+        """Where a version lies. Raises ModelFolderError when there is none."""
+        return model_folders.folder_of_version(self._root, version)
+
+    def versions(self) -> list[str]:
+        """The versions that are stored, newest week first."""
+        return model_folders.versions(self._root)
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.directory, "recommender")
 
 
 def build_resources(settings: Settings) -> Mapping[str, Any]:
@@ -208,6 +252,7 @@ def build_resources(settings: Settings) -> Mapping[str, Any]:
     return {
         "io_manager": ArrowDuckDBIOManager(database=str(settings.warehouse)),
         "model_io_manager": ModelIOManager(directory=str(settings.models)),
+        "models": ModelsResource(directory=str(settings.models)),
         "landing": LandingResource(
             root=str(settings.landing_zone.root),
             first_week=str(settings.calendar.first_week),

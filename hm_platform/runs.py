@@ -130,9 +130,18 @@ def fail_dead_runs(instance: DagsterInstance, home: Path) -> None:
 
 
 def first_failure(events: Iterable[DagsterEvent]) -> str | None:
-    """The first failed step and its innermost error, which says what to do."""
+    """The first failed step and its innermost error, which says what to do; of a check that stops
+    the run, what it has found."""
+    found: dict[str | None, str] = {}
     for event in events:
+        if event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.description:
+                key = check.asset_key.to_user_string()
+                found[event.step_key] = f"{key}: {check.check_name}: {check.description}"
         if event.is_step_failure:
+            if event.step_key in found:
+                return found[event.step_key]
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from dagster import (
+    DagsterEventType,
     DagsterInstance,
     DagsterRunStatus,
     DefaultSensorStatus,
@@ -24,7 +25,13 @@ from dagster import (
     sensor,
 )
 
-from hm_platform.alerts import FAILURES_TAG, failure_notice, late_notice, late_week
+from hm_platform.alerts import (
+    FAILURES_TAG,
+    failure_notice,
+    late_notice,
+    late_week,
+    not_passed_notice,
+)
 from hm_platform.assets.partitions import SETTINGS
 from hm_platform.attempts import Attempt, Later, Ready, next_run
 from hm_platform.building import build_lock
@@ -49,6 +56,8 @@ from hm_platform.settings import Settings
 from hm_platform.storage.taking_turns import is_taken
 
 STATUS = DefaultSensorStatus.RUNNING if SETTINGS.automation == "on" else DefaultSensorStatus.STOPPED
+NOT_PASSED = "serving__publications_the_model_passed"
+"""The step of the check that fails when a week is not served by its own model."""
 UNFINISHED = [DagsterRunStatus.QUEUED, *WORKING]
 
 
@@ -149,12 +158,18 @@ def _waiting(later: Sequence[Later]) -> str:
     name="failed_runs",
     default_status=STATUS,
     description="Sends a notice (HM_NOTIFY) about a run that failed. One that the sensor started "
-    "is tried again first: from its third failure in a row on.",
+    "is tried again first: from its third failure in a row on. About a model that did "
+    "not pass it does so at once.",
 )
 def failed_runs(context: RunFailureSensorContext) -> None:
     run = context.dagster_run
-    reason = first_failure(context.get_step_failure_events()) or context.failure_event.message
-    notice = failure_notice(run.job_name, run.tags, run.run_id, reason or "")
+    wanted = {DagsterEventType.STEP_FAILURE, DagsterEventType.ASSET_CHECK_EVALUATION}
+    logged = context.instance.all_logs(run.run_id, of_type=wanted)
+    events = [entry.dagster_event for entry in logged if entry.dagster_event is not None]
+    reason = first_failure(events) or context.failure_event.message or ""
+    notice = failure_notice(run.job_name, run.tags, run.run_id, reason)
+    if NOT_PASSED in {event.step_key for event in events if event.is_step_failure}:
+        notice = not_passed_notice(run.tags, run.run_id, reason)
     if notice is not None:
         notify(notice, SETTINGS)
 

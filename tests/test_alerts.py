@@ -4,7 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from hm_platform.alerts import FAILURES_TAG, LATE_AFTER, failure_notice, late_notice, late_week
+from hm_platform.alerts import (
+    FAILURES_TAG,
+    LATE_AFTER,
+    failure_notice,
+    late_notice,
+    late_week,
+    not_passed_notice,
+)
 from hm_platform.calendar import WEEK, Calendar
 
 FIRST = date(2018, 9, 19)
@@ -58,6 +65,16 @@ def test_a_notice_names_the_weeks_of_a_range() -> None:
     notice = failure_notice("load_weeks", tags, "abc", "why")
     assert notice is not None
     assert notice.subject == "load_weeks of 2018-11-07 to 2018-11-21 failed"
+
+
+def test_a_model_that_did_not_pass_is_told_with_what_failed_and_what_to_do() -> None:
+    tags = {"dagster/partition": "2018-11-07", **failed_before(0)}
+    notice = not_passed_notice(tags, "abc", "accuracy: -0.05")
+    assert notice.subject == "the model of week 2018-11-07 did not pass"
+    assert notice.severity == "error"
+    assert notice.text.startswith("accuracy: -0.05\n")
+    assert "published all the same" in notice.text
+    assert "when-a-model-does-not-pass.md" in notice.text
 
 
 def late(

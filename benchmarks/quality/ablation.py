@@ -29,8 +29,9 @@ from hm_platform.modelling.parameters import RankingParams, TrainingParams
 from hm_platform.modelling.pipeline import WeekData, labelled_weeks, train_retrieval
 from hm_platform.modelling.ranker.examples import RankingExamples, ranking_examples
 from hm_platform.modelling.ranker.inputs import feature_groups
-from hm_platform.modelling.ranker.lightning import average_precisions, score_pairs
+from hm_platform.modelling.ranker.lightning import average_precisions
 from hm_platform.modelling.ranker.lists import LabelledWeek, RankingLists, make_lists
+from hm_platform.modelling.ranker.network import score_pairs
 from hm_platform.modelling.ranker.training import fit_ranker
 from hm_platform.modelling.two_tower import TwoTowerRecommender
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from hm_platform.behaviour import measures, wording
 from hm_platform.behaviour.inputs import ReportInputs
+
+if TYPE_CHECKING:
+    from hm_platform.behaviour.reclist_tests import BehavioralResults
 
 SCHEMA = pa.schema(
     [
@@ -15,6 +19,8 @@ SCHEMA = pa.schema(
         pa.field("recommender", pa.string(), nullable=False),
         pa.field("metric", pa.string(), nullable=False),
         pa.field("value", pa.float64(), nullable=False),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
         pa.field("customers", pa.int32(), nullable=False),
     ]
 )
@@ -35,13 +41,20 @@ def board(inputs: ReportInputs) -> dict[str, measures.Numbers]:
     }
 
 
-def board_table(inputs: ReportInputs) -> pa.Table:
-    """A row a recommender and metric, in the board's order, over that many customers."""
+def board_table(inputs: ReportInputs, results: BehavioralResults) -> pa.Table:
+    """A row a recommender and metric, in the board's order, over that many customers; ``low`` and
+    ``high`` bound the 95% interval of the metrics of accuracy."""
+    intervals = {
+        (name, f"{effect.name}@{inputs.k}"): (effect.low, effect.high)
+        for name, effects in results.board.items()
+        for effect in effects
+    }
     rows = [
-        (inputs.week, name, metric, float(value), inputs.n)
+        (inputs.week, name, metric, float(value), *intervals.get((name, metric), (None, None)),
+         inputs.n)
         for name, metrics in board(inputs).items()
         for metric, value in metrics.items()
-    ]
+    ]  # fmt: skip
     columns = zip(*rows, strict=True)
     return pa.table(
         [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)],
@@ -66,7 +79,7 @@ def board_text(inputs: ReportInputs) -> str:
             )
             for m, v in values.items()
         ]
-        shown = f"{name} (published)" if name == inputs.published else name
+        shown = f"{name} (judged)" if name == inputs.challenger else name
         lines.append(f"| {shown} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -56,7 +56,7 @@ def choose(inputs: ReportInputs) -> list[tuple[str, int]]:
 
     Ties go to the lower row, so that the same inputs give the same examples.
     """
-    precision = inputs.recommender(inputs.published).metrics.map
+    precision = inputs.recommender(inputs.challenger).metrics.map
     past = _past_purchases(inputs)
     basket = np.diff(inputs.bought.offsets)
     hits = np.flatnonzero((precision > 0) & (past > 0))
@@ -77,7 +77,7 @@ def choose(inputs: ReportInputs) -> list[tuple[str, int]]:
 
 def examples(inputs: ReportInputs) -> list[Example]:
     """The chosen customers with what they bought before, were recommended and bought then."""
-    published = inputs.recommender(inputs.published)
+    published = inputs.recommender(inputs.challenger)
     past = _past_purchases(inputs)
     known = known_before(inputs, published.articles)
     hit = bought_after(inputs, published.articles)
@@ -136,7 +136,7 @@ def _bought(inputs: ReportInputs, row: int) -> NDArray[np.int32]:
     """The distinct articles of one test customer, those recommended first."""
     offsets, articles = inputs.bought.offsets, inputs.bought.articles
     bought = articles[offsets[row] : offsets[row + 1]]
-    listed = np.isin(bought, inputs.recommender(inputs.published).articles[row])
+    listed = np.isin(bought, inputs.recommender(inputs.challenger).articles[row])
     return bought[np.argsort(~listed, kind="stable")]
 
 
@@ -149,7 +149,7 @@ def _article(
     days_ago: int | None = None,
 ) -> ShownArticle:
     i = int(index)
-    name = inputs.article_names[i].as_py() if inputs.article_names is not None else None
+    name = inputs.names[i].as_py() if inputs.names is not None else None
     return ShownArticle(
         inputs.snapshot.article_ids[i].as_py(), name or None, bought, known, days_ago
     )

@@ -16,10 +16,17 @@ from numpy.typing import NDArray
 
 from hm_platform.behaviour.cold_articles import ColdArticles
 from hm_platform.behaviour.cold_customers import AsIfNew
+from hm_platform.behaviour.stability import Stability
+from hm_platform.drift.view import DriftView
 from hm_platform.errors import PlatformError
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.metrics import CustomerMetrics, Purchased
+
+CATALOGUE = (
+    "prod_name", "product_code", "product_type_name", "product_group_name", "department_name",
+)  # fmt: skip
+"""What the report reads of an article beside its features: columns of ``staging.stg_articles``."""
 
 Epoch = Mapping[str, float | int | None]
 """What was logged for one training epoch: ``epoch`` and any number of named values."""
@@ -82,6 +89,55 @@ class Sources:
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """Where the model comes from.
+
+    recorded : split -> fingerprint of the data that the model says it was trained on
+    actual : the same for the splits as they are now
+    last_week_sales : int64, shape (articles,), how often each article was bought in the validation
+        week; None where the validation split is not the whole week before the cut-off
+    validation_map : recommender -> MAP on the validation week, by which it was chosen; empty where
+        nobody bought
+    """
+
+    recorded: Mapping[str, str]
+    actual: Mapping[str, str]
+    last_week_sales: NDArray[np.int64] | None
+    validation_map: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ServingNow:
+    """What serves until this week's model does: it stands on the board as a recommender.
+
+    name : of its row on the board
+    serves : the recommender inside, e.g. ``ranker``
+    version : of its model
+    week : the week that it was published for last
+    """
+
+    name: str
+    serves: str
+    version: str
+    week: date
+
+
+@dataclass(frozen=True)
+class WeekBefore:
+    """The report of the week before.
+
+    board : recommender -> metric -> value
+    failed : the tests of which a threshold was missed
+    challenger : the recommender that they are about
+    """
+
+    week: date
+    board: Mapping[str, Mapping[str, float]]
+    failed: frozenset[str]
+    challenger: str
+
+
+@dataclass(frozen=True)
 class ReportInputs:
     """Everything about one week that the report shows.
 
@@ -91,16 +147,26 @@ class ReportInputs:
     bought : the n customers who bought in the test week, and what; row i of every other array is
         about ``bought.customers[i]``
     recommenders : in the order of the board, names distinct
-    published, published_reason : whose lists are published, and why, in a sentence
+    challenger, challenger_reason : which recommender of the model is judged, and would be
+        published, and why that one, in a sentence
+    model_version : of the model
+    last_published : what serves now, if anything does; it is one of the recommenders
     training : stage of the model, named like its recommender -> its training curves, one mapping
         an epoch
     sources : what the model says of its candidates, or None
     as_if_new : how good lists would be for the test customers if they were new, or None where that
         was not measured
     cold_articles : how articles without a sale could be put in order, or None where nothing could
+    stability : how the challenger's lists bear small changes, or None where nobody was asked
+    served : int32, shape (n, k), what was published for the test week, -1 where nothing; or None
+    provenance : where the model comes from
+    before : the report of the week before, if there is one
+    drift : how the week's purchases and features differ from the weeks before
     versions, fingerprints : name -> value, shown as they are
     feature_graph_svg : an SVG document, or None
-    article_names : strings, shape (articles,), aligned with the article index; nulls allowed
+    catalogue : CATALOGUE as strings, a row an article of the index; nulls allowed
+    club_statuses : the labels of the customers' ``club_member_status_code``, from code 1 on
+    seed : of all that is drawn
 
     Raises BehaviourError when there is no test customer or no recommender, or when lengths, indices
     or values contradict each other.
@@ -111,8 +177,10 @@ class ReportInputs:
     snapshot: Snapshot
     bought: Purchased
     recommenders: Sequence[Evaluated]
-    published: str
-    published_reason: str
+    challenger: str
+    challenger_reason: str
+    model_version: str = ""
+    last_published: ServingNow | None = None
     training: Mapping[str, Sequence[Epoch]] = field(default_factory=dict)
     sources: Sources | None = None
     as_if_new: AsIfNew | None = None
@@ -121,7 +189,14 @@ class ReportInputs:
     versions: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     feature_graph_svg: str | None = None
-    article_names: pa.Array | None = None
+    catalogue: pa.Table | None = None
+    club_statuses: tuple[str, ...] = ()
+    stability: Stability | None = None
+    served: NDArray[np.int32] | None = None
+    provenance: Provenance | None = None
+    before: WeekBefore | None = None
+    drift: DriftView | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
         n = self.n
@@ -133,8 +208,10 @@ class ReportInputs:
         names = [r.name for r in self.recommenders]
         if not names or len(set(names)) != len(names):
             raise self._wrong(f"recommenders must be named, each once, not {names}")
-        if self.published not in names:
-            raise self._wrong(f"{self.published!r} is published but not among {names}")
+        if self.challenger not in names:
+            raise self._wrong(f"{self.challenger!r} is the challenger but not among {names}")
+        if self.last_published is not None and self.last_published.name not in names:
+            raise self._wrong(f"{self.last_published.name!r} is not among {names}")
         if self.snapshot.week != self.week or self.snapshot.split != "test":
             raise self._wrong(
                 f"the snapshot is of week {self.snapshot.week}, split {self.snapshot.split!r}; "
@@ -145,10 +222,12 @@ class ReportInputs:
         offsets = self.bought.offsets
         if offsets.shape != (n + 1,) or offsets[-1] != len(self.bought.articles):
             raise self._wrong(f"the offsets of the purchases do not fit {n} customers")
-        if self.article_names is not None and len(self.article_names) != self.n_articles:
+        if self.catalogue is not None and len(self.catalogue) != self.n_articles:
             raise self._wrong(
-                f"{len(self.article_names)} article names for {self.n_articles} articles"
+                f"{len(self.catalogue)} catalogue rows for {self.n_articles} articles"
             )
+        if self.served is not None and self.served.shape[0] != n:
+            raise self._wrong(f"{self.served.shape[0]} lists were served to {n} customers")
         for recommender in self.recommenders:
             self._check_recommender(recommender, n)
 
@@ -179,6 +258,11 @@ class ReportInputs:
     def recommender(self, name: str) -> Evaluated:
         """The recommender of that name."""
         return next(r for r in self.recommenders if r.name == name)
+
+    @property
+    def names(self) -> pa.ChunkedArray | None:
+        """The articles' names, by index, as far as they are known."""
+        return None if self.catalogue is None else self.catalogue["prod_name"]
 
     def recommendable(self) -> NDArray[np.bool_]:
         """Which articles can be recommended: those sold before the cut-off; shape (articles,)."""

@@ -11,14 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hm_platform.behaviour import slices
 from hm_platform.behaviour.inputs import Evaluated, ReportInputs
 from hm_platform.behaviour.membership import contains
 from hm_platform.behaviour.slices import Slice
 
 Numbers: TypeAlias = dict[str, float | int]
-
-HEAD_SHARE = 0.01
-"""The head of the catalogue: this share of the articles that can be recommended."""
 
 
 def accuracy(inputs: ReportInputs) -> dict[str, Numbers]:
@@ -43,16 +41,10 @@ def coverage(inputs: ReportInputs) -> dict[str, Numbers]:
 def popular_head(inputs: ReportInputs) -> NDArray[np.bool_]:
     """The articles that sold most in the four weeks before the cut-off; shape (articles,).
 
-    As many as HEAD_SHARE of those that can be recommended, rounded up; equal sales go to the lower
-    index.
+    As many as slices.HEAD_SHARE of those that can be recommended, rounded up.
     """
-    sold = np.where(
-        inputs.recommendable(), inputs.snapshot.articles["purchases_last_4_weeks"], -1
-    ).astype(np.int64)
-    size = int(np.ceil(HEAD_SHARE * np.count_nonzero(sold >= 0)))
-    head = np.zeros(len(sold), dtype=bool)
-    head[np.argsort(-sold, kind="stable")[:size]] = True
-    return head
+    size = int(np.ceil(slices.HEAD_SHARE * np.count_nonzero(inputs.recommendable())))
+    return slices.sales_rank(inputs) < size
 
 
 def popularity(inputs: ReportInputs) -> dict[str, Numbers]:
@@ -81,16 +73,7 @@ def repeats(inputs: ReportInputs) -> dict[str, Numbers]:
             "repeat_hits": int(np.count_nonzero(hit & known)),
             "discovery_hits": int(np.count_nonzero(hit & ~known)),
         }
-    buyers = np.repeat(inputs.customers, np.diff(inputs.bought.offsets))
-    history = inputs.snapshot.histories
-    known = contains(
-        history.offsets,
-        history.articles,
-        buyers,
-        inputs.bought.articles[:, None],
-        inputs.n_articles,
-    )
-    result["purchases"] = {"repeat_share": _mean(known)}
+    result["purchases"] = {"repeat_share": _mean(purchased_before(inputs))}
     return result
 
 
@@ -199,6 +182,16 @@ def known_before(inputs: ReportInputs, lists: NDArray[np.int32]) -> NDArray[np.b
     """Which recommendations the customer had bought before the cut-off; shape (n, k)."""
     history = inputs.snapshot.histories
     return contains(history.offsets, history.articles, inputs.customers, lists, inputs.n_articles)
+
+
+def purchased_before(inputs: ReportInputs) -> NDArray[np.bool_]:
+    """Which of the articles bought in the test week the customer had bought before; shape
+    (entries,)."""
+    history = inputs.snapshot.histories
+    buyers = np.repeat(inputs.customers, np.diff(inputs.bought.offsets))
+    asked = inputs.bought.articles[:, None]
+    found = contains(history.offsets, history.articles, buyers, asked, inputs.n_articles)
+    return found[:, 0]
 
 
 def bought_after(inputs: ReportInputs, lists: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -12,32 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from hm_platform.behaviour import measures, wording
-from hm_platform.behaviour.charts import Bar, Chart, DotRow, bars, dots, lines, shares
+from hm_platform.behaviour import wording
+from hm_platform.behaviour.charts import Chart, DotRow, dots, lines, shares
 from hm_platform.behaviour.inputs import Epoch, ReportInputs
 
 if TYPE_CHECKING:
     # RecList brings pandas, which the training curves need not wait for.
     from hm_platform.behaviour.reclist_tests import BehavioralResults
-
-
-def board_chart(inputs: ReportInputs) -> Chart:
-    """MAP@k of each recommender."""
-    metric = f"map@{inputs.k}"
-    accuracy = measures.accuracy(inputs)
-    return bars(
-        f"{wording.metric_label(metric)} in the test week",
-        [
-            Bar(
-                wording.label(r.name),
-                accuracy[r.name][metric],
-                wording.score(accuracy[r.name][metric]),
-                i,
-                "published" if r.name == inputs.published else "",
-            )
-            for i, r in enumerate(inputs.recommenders)
-        ],
-    )
 
 
 def activity_chart(inputs: ReportInputs, groups: Sequence[Mapping[str, Any]]) -> Chart:
@@ -86,17 +67,19 @@ def logged(epochs: Iterable[Epoch]) -> list[str]:
     return [key for key in dict.fromkeys(k for e in epochs for k in e) if key != "epoch"]
 
 
-def board_markdown(inputs: ReportInputs) -> str:
-    """MAP@k of each recommender, as a picture in Markdown."""
-    return picture(board_chart(inputs)) + "\n"
+def board_markdown(inputs: ReportInputs, results: BehavioralResults) -> str:
+    """MAP@k of each recommender with its interval, as a picture in Markdown."""
+    from hm_platform.behaviour.sections import board_chart
+
+    return picture(board_chart(inputs, results)) + "\n"
 
 
 def behaviour_markdown(inputs: ReportInputs, results: BehavioralResults) -> str:
-    """Accuracy by activity, and repeats against discoveries, as pictures in Markdown."""
-    charts = (
-        activity_chart(inputs, results["activity"].result),
-        repeats_chart(inputs, results["repeats"].result),
-    )
+    """Accuracy by group, and repeats against discoveries, as pictures in Markdown."""
+    from hm_platform.behaviour.sections import divisions
+
+    charts = [division["chart"] for division in divisions(inputs, results)]
+    charts.append(repeats_chart(inputs, results["repeats"].result))
     return "\n\n".join(picture(chart) for chart in charts) + "\n"
 
 

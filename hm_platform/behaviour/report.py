@@ -9,15 +9,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from hm_platform.behaviour import plots, tables, wording
-from hm_platform.behaviour.charts import Chart
+from hm_platform.behaviour import plots, sections, tables, wording
 from hm_platform.behaviour.examples import Example, examples
-from hm_platform.behaviour.inputs import Epoch, ReportInputs, Sources
+from hm_platform.behaviour.inputs import Epoch, ReportInputs, ServingNow, Sources
+from hm_platform.behaviour.pages import drawn, page
 from hm_platform.behaviour.reclist_tests import BehavioralResults
 
 
@@ -26,41 +22,29 @@ def render_html(inputs: ReportInputs, results: BehavioralResults) -> str:
 
     Raises BehaviourError when ``results`` lacks a test that the page shows.
     """
-    return _render("report.html.j2", _view(inputs, results))
+    return page("report.html.j2", _view(inputs, results))
 
 
-def render_nobody_bought(week: date, dataset: str, published: str, published_reason: str) -> str:
+def render_nobody_bought(week: date, dataset: str, challenger: str, challenger_reason: str) -> str:
     """The page of a week in which nobody bought anything: there is nothing to measure.
 
     The arguments are those of ReportInputs.
     """
-    return _render(
+    return page(
         "empty.html.j2",
         {
             "week": week.isoformat(),
             "week_words": wording.week(week),
             "served_words": wording.week(week + timedelta(weeks=1)),
             "dataset": dataset,
-            "published": wording.label(published),
-            "published_reason": published_reason,
+            "tested": wording.label(challenger),
+            "chosen_because": challenger_reason,
         },
     )
 
 
-def _render(template: str, view: tables.View) -> str:
-    environment = Environment(
-        loader=PackageLoader("hm_platform.behaviour"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    css = resources.files("hm_platform.behaviour").joinpath("templates/report.css")
-    styled = {**view, "css": Markup(css.read_text("utf-8"))}  # noqa: S704 -- our own file
-    return environment.get_template(template).render(styled)
-
-
 def _view(inputs: ReportInputs, results: BehavioralResults) -> tables.View:
+    found = results.verdict()
     accuracy = results["accuracy"].result
     map_label = wording.metric_label(f"map@{inputs.k}")
     groups = results["activity"].result
@@ -69,8 +53,15 @@ def _view(inputs: ReportInputs, results: BehavioralResults) -> tables.View:
         "week_words": wording.week(inputs.week),
         "dataset": inputs.dataset,
         "headline": wording.headline(inputs, accuracy),
-        "published_reason": inputs.published_reason,
-        "published": wording.label(inputs.published),
+        "verdict": sections.verdict(inputs, found),
+        "tests": sections.tests(found, results),
+        "changes": sections.changes(inputs, found),
+        "divisions": [
+            {**d, "chart": drawn(d["chart"])} for d in sections.divisions(inputs, results)
+        ],
+        "chosen_because": inputs.challenger_reason,
+        "tested": wording.label(inputs.challenger),
+        "last_published": _last_published(inputs.last_published),
         "customers": wording.plural(inputs.n, "customer"),
         "map_label": map_label,
         "told": {test.name: test.description for test in results.tests},
@@ -88,27 +79,39 @@ def _view(inputs: ReportInputs, results: BehavioralResults) -> tables.View:
         "cold_articles": tables.cold_articles(results["cold_articles"].result),
         "stages": _stages(inputs.training),
         "volumes": tables.volumes(inputs),
+        "drift": sections.drift(inputs.drift) if inputs.drift else None,
+        "drift_charts": [drawn(chart) for chart in (inputs.drift.charts if inputs.drift else ())],
         "facts": [*inputs.versions.items(), *inputs.fingerprints.items()],
         "feature_graph": _data_uri(inputs.feature_graph_svg),
         "charts": {
-            "board": _chart(plots.board_chart(inputs)),
-            "activity": _chart(plots.activity_chart(inputs, groups)),
-            "repeats": _chart(plots.repeats_chart(inputs, results["repeats"].result)),
+            "board": drawn(sections.board_chart(inputs, results)),
+            "activity": drawn(plots.activity_chart(inputs, groups)),
+            "repeats": drawn(plots.repeats_chart(inputs, results["repeats"].result)),
         },
         "definitions": _definitions(inputs),
     }
 
 
+def _last_published(last: ServingNow | None) -> str:
+    if last is None:
+        return ""
+    served = wording.week(last.week + timedelta(weeks=1))
+    return (
+        f"Last published is {wording.label(last.serves)} of model {last.version}, which served "
+        f"{served}, asked with the data of this week."
+    )
+
+
 def _stages(training: Mapping[str, Sequence[Epoch]]) -> list[tables.View]:
     """The stages that logged anything that can be drawn."""
-    drawn = [(stage, epochs, plots.curve_charts(epochs)) for stage, epochs in training.items()]
+    logged = [(stage, epochs, plots.curve_charts(epochs)) for stage, epochs in training.items()]
     return [
         {
             "name": wording.label(stage),
-            "curves": [_chart(chart) for chart in charts],
+            "curves": [drawn(chart) for chart in charts],
             "epochs": tables.epochs(epochs),
         }
-        for stage, epochs, charts in drawn
+        for stage, epochs, charts in logged
         if charts
     ]
 
@@ -126,14 +129,6 @@ def _sources(sources: Sources | None) -> tables.View | None:
         ),
         "recall": tables.recall(sources),
         "importance": tables.importance(sources),
-    }
-
-
-def _chart(chart: Chart) -> tables.View:
-    return {
-        "title": chart.title,
-        "legend": chart.legend,
-        "svg": Markup(chart.inline()),  # noqa: S704 -- charts escape what comes from data
     }
 
 

@@ -53,15 +53,15 @@ def _row(inputs: ReportInputs, name: str, cells: Iterable[str | tuple[str, str]]
     """A table's row about a recommender; a cell is a text or (text, mark)."""
     return {
         "label": wording.label(name),
-        "published": name == inputs.published,
+        "tested": name == inputs.challenger,
         "reference": False,
         "cells": _cells(cells),
     }
 
 
-def _plain(label: str, cells: Iterable[str | tuple[str, str]], reference: bool = False) -> View:
+def plain_row(label: str, cells: Iterable[str | tuple[str, str]], reference: bool = False) -> View:
     """A table's row about anything else."""
-    return {"label": label, "published": False, "reference": reference, "cells": _cells(cells)}
+    return {"label": label, "tested": False, "reference": reference, "cells": _cells(cells)}
 
 
 def _cells(cells: Iterable[str | tuple[str, str]]) -> list[View]:
@@ -71,7 +71,7 @@ def _cells(cells: Iterable[str | tuple[str, str]]) -> list[View]:
 
 def board(inputs: ReportInputs, results: BehavioralResults) -> View:
     accuracy, coverage = results["accuracy"].result, results["coverage"].result
-    metrics = list(accuracy[inputs.published])
+    metrics = list(accuracy[inputs.challenger])
     best = {metric: best_of(accuracy, metric) for metric in metrics}
     widest = best_of(coverage, "coverage")
 
@@ -91,7 +91,7 @@ def activity(inputs: ReportInputs, groups: Sequence[Mapping[str, Any]]) -> View:
     return {
         "heads": ["Past purchases", "Customers", *map(wording.label, names)],
         "rows": [
-            _plain(
+            plain_row(
                 g["group"],
                 [
                     wording.count(g["customers"]),
@@ -138,7 +138,7 @@ def breadth(inputs: ReportInputs, results: BehavioralResults) -> View:
         for r in inputs.recommenders
     ]
     bought = wording.percent(popularity["purchases"]["head_share"])
-    rows.append(_plain("What customers bought", ["", "", bought], reference=True))
+    rows.append(plain_row("What customers bought", ["", "", bought], reference=True))
     return {
         "heads": ["Recommender", "Distinct articles", "Coverage", "On the best sellers"],
         "rows": rows,
@@ -150,7 +150,7 @@ def sanity(inputs: ReportInputs, faults: Mapping[str, Mapping[str, int]]) -> Vie
     return {
         "heads": ["Fault", *map(wording.label, names)],
         "rows": [
-            _plain(
+            plain_row(
                 text.capitalize(),
                 [
                     (wording.count(faults[n][fault]), "fault" if faults[n][fault] else "")
@@ -167,7 +167,7 @@ def recall(sources: Sources) -> View:
 
     def row(name: str) -> View:
         found, union = sources.recall[name], name == UNION
-        return _plain(
+        return plain_row(
             "All together" if union else wording.label(name),
             [
                 wording.percent(found.recall),
@@ -190,7 +190,7 @@ def importance(sources: Sources) -> View:
     return {
         "heads": ["Features", "MAP@12 lost"],
         "rows": [
-            _plain(GROUPS.get(group, wording.label(group)), [wording.score(loss)])
+            plain_row(GROUPS.get(group, wording.label(group)), [wording.score(loss)])
             for group, loss in sorted(sources.importance.items(), key=lambda item: -item[1])
         ],
     }
@@ -245,7 +245,7 @@ def cold_articles(found: Mapping[str, Any]) -> View:
         "counted": counted,
         "heads": ["Put in order by", *map(wording.metric_label, metrics)],
         "rows": [
-            _plain(METHODS[name], [wording.score(values[m]) for m in metrics])
+            plain_row(METHODS[name], [wording.score(values[m]) for m in metrics])
             for name, values in methods.items()
         ],
     }
@@ -257,7 +257,7 @@ def epochs(logged: Sequence[Epoch]) -> View:
     for i, epoch in enumerate(logged):
         values = (plots.number(epoch.get(key)) for key in keys)
         rows.append(
-            _plain(
+            plain_row(
                 str(epoch.get("epoch", i + 1)),
                 ["–" if v is None else f"{v:.5g}" for v in values],
             )
@@ -272,7 +272,7 @@ def volumes(inputs: ReportInputs) -> View:
     return {
         "heads": ["Split", "Purchases", "Customers", "Articles", "Days", "From first to last day"],
         "rows": [
-            _plain(
+            plain_row(
                 v.split.capitalize(),
                 [
                     *(

@@ -30,6 +30,27 @@ def gain(value: float, error: float | None) -> str:
     return f"{value:+z.4f}" + ("" if error is None else f" ± {error:.4f}")
 
 
+def number(value: float) -> str:
+    """A number of any size: up to four significant digits, ``+`` nowhere."""
+    return f"{value:z.4g}"
+
+
+def title(test: str) -> str:
+    """A test's name for people: ``club_status`` -> ``Club status``."""
+    return test.replace("_", " ").capitalize()
+
+
+def effect(name: str) -> str:
+    """An effect's name for people: ``map against co_purchase`` -> ``MAP against co-purchase``."""
+    return " ".join(map(_word, name.split(" ")))
+
+
+def _word(word: str) -> str:
+    if word in {"map", "ndcg", "mrr"}:
+        return word.upper()
+    return label(word)[:1].lower() + label(word)[1:] if "_" in word else word
+
+
 def percent(share: float) -> str:
     """A share from 0 to 1: whole percents, one decimal within ten of either end."""
     value = 100 * share
@@ -82,26 +103,23 @@ def plural(number: float, one: str, many: str | None = None) -> str:
 
 
 def headline(inputs: ReportInputs, accuracy: Mapping[str, Mapping[str, float]]) -> str:
-    """Which recommender is published for which week, and how it compares."""
+    """How good the recommender under test is, and how it compares with the best baseline."""
     metric = f"map@{inputs.k}"
-    published = inputs.recommender(inputs.published)
-    mine = accuracy[published.name][metric]
+    tested = inputs.recommender(inputs.challenger)
+    mine = accuracy[tested.name][metric]
     opening = (
-        f"{label(published.name)} is published for {week(inputs.served_week)}. "
-        f"Over the {plural(inputs.n, 'customer')} who bought in the test week its "
-        f"{metric_label(metric)} is {score(mine)}"
+        f"Over the {plural(inputs.n, 'customer')} who bought in the test week the "
+        f"{metric_label(metric)} of {label(tested.name)} is {score(mine)}"
     )
     rivals = [
-        r
-        for r in inputs.recommenders
-        if r is not published and (published.is_baseline or r.is_baseline)
+        r for r in inputs.recommenders if r is not tested and (tested.is_baseline or r.is_baseline)
     ]
     if not rivals:
         return opening + "; there is no baseline to compare it with."
     # The first of equals: max keeps the board's order.
     best = max(rivals, key=lambda r: accuracy[r.name][metric])
     theirs = accuracy[best.name][metric]
-    kind = "best baseline" if not published.is_baseline else "best of the others"
+    kind = "best baseline" if not tested.is_baseline else "best of the others"
     return f"{opening}, {_compared(mine, theirs)} the {kind}, {label(best.name)} ({score(theirs)})."
 
 

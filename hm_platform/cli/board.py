@@ -5,11 +5,31 @@ from __future__ import annotations
 from datetime import date
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hm_platform.calendar import WEEK
 from hm_platform.cli.reading import reading
+from hm_platform.serving.published import (
+    BASELINE,
+    FALLBACKS,
+    LAST_PUBLISHED,
+    NAME,
+    PASSED,
+    PROMOTED,
+    ROLLED_BACK,
+)
 from hm_platform.settings import Settings
+
+_HOW = {
+    None: "chosen on the validation week",
+    PASSED: "chosen on the validation week; it passed its behavioural tests",
+    PROMOTED: "which somebody promoted",
+    ROLLED_BACK: "which somebody rolled back to",
+    LAST_PUBLISHED: "which was published last",
+    BASELINE: "which stands in",
+}
+"""State of a publication -> how it came to serve."""
 
 METRICS = ("map@12", "recall@12", "ndcg@12", "hit_rate@12", "coverage")
 
@@ -33,7 +53,7 @@ def print_board(settings: Settings, week: date) -> None:
             [week],
         ).fetchall()
         published = db.execute(
-            "SELECT recommender, customers, recommendations, model_version "
+            "SELECT recommender, customers, recommendations, model_version, state, reason "
             "FROM serving.publications WHERE week = ?",
             [week],
         ).fetchone()
@@ -49,16 +69,18 @@ def print_board(settings: Settings, week: date) -> None:
         console.print(f"  {split:<11}{rows:>10,} purchases, {start} to {end}")
 
     if scores:
-        console.print(_score_table(week, scores, published[0] if published else ""))
+        console.print(_score_table(week, scores, _on_board(published)))
     else:
         console.print("No scores: nobody bought in the test week")
     if published:
-        recommender, customers, rows, version = published
+        recommender, customers, rows, version, state, reason = published
         console.print(
             f"[bold]Published[/]  {rows:,} recommendations for {customers:,} customers, to show in "
             f"the week from {week + WEEK}\n"
-            f"  by {recommender}, chosen on the validation week; model {version}"
+            f"  by {recommender}, {_HOW.get(state, _HOW[None])}; model {version}"
         )
+        if state in FALLBACKS:
+            console.print(f"  [bold red]The model of the week did not pass.[/] {escape(reason)}")
     console.print(
         f"\n[bold]Where things are[/]\n"
         f"  report     {settings.reports / f'{week}.html'}\n"
@@ -71,6 +93,14 @@ def print_board(settings: Settings, week: date) -> None:
         f"  make ui",
         soft_wrap=True,
     )
+
+
+def _on_board(published: tuple | None) -> str:
+    """What the recommender that is published is called among the scores."""
+    if published is None:
+        return ""
+    recommender, *_, state, _ = published
+    return NAME if state == LAST_PUBLISHED else recommender
 
 
 def _score_table(week: date, scores: list[tuple[str, str, float, int]], published: str) -> Table:

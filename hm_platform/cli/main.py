@@ -65,16 +65,48 @@ def build(
 ) -> None:
     """Load what has landed and build a week: splits, features, model, report, recommendations.
 
+    A model that does not pass its behavioural tests is not published: what was published last
+    serves on, and the command says so and fails.
+
     Does only what is not done yet; running it again changes nothing. A build that was killed is
     carried on by running it again.
     """
+    from hm_platform.building import NotPassedError
     from hm_platform.building import build as build_week
     from hm_platform.cli.board import print_board
 
     settings = load_settings()
-    built = build_week(settings, week, say)
+    try:
+        built = build_week(settings, week, say)
+    except NotPassedError as error:
+        # The week is built and published: what there is to see is what the model would have scored.
+        print_board(settings, error.week)
+        raise
     say(f"{'built' if built.changed else 'checked'} in {built.seconds:.0f} s")
     print_board(settings, built.week)
+
+
+@app.command(epilog="Example: [bold]hm backtest --from 2017-10-30 --to 2017-12-18[/]")
+def backtest(
+    first: Annotated[
+        str, typer.Option("--from", metavar="YYYY-MM-DD", help="The oldest week, by its first day.")
+    ],
+    last: Annotated[
+        str, typer.Option("--to", metavar="YYYY-MM-DD", help="The newest week, by its first day.")
+    ],
+) -> None:
+    """Build and score past weeks one by one, as they would have been built then; publish nothing.
+
+    A week that fails does not stop the others; at the end the failed weeks are listed, and the exit
+    status is not zero.
+    """
+    from hm_platform.backtesting import backtest as run_backtest
+    from hm_platform.cli.backtest import print_scores
+
+    settings = load_settings()
+    result = run_backtest(settings, first, last, say)
+    print_scores(settings, result.done)
+    result.check()
 
 
 @app.command(epilog="Example: [bold]hm status[/]")
@@ -100,6 +132,57 @@ def recommend(
     from hm_platform.cli.recommend import print_recommendations
 
     print_recommendations(load_settings(), customer_id, k, week)
+
+
+Week = Annotated[
+    str | None,
+    typer.Option(
+        metavar="YYYY-MM-DD", help="The week that it serves. [default: the newest published]"
+    ),
+]
+
+
+@app.command(epilog="Examples: [bold]hm models[/]; [bold]hm models --limit 50[/]")
+def models(
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 12,
+) -> None:
+    """The stored models: what their tests say, which serve, and how they score."""
+    from hm_platform.cli.models import print_models
+
+    print_models(load_settings(), limit)
+
+
+@app.command(epilog='Example: [bold]hm promote 2017-12-25-0123456789 --reason "a known gap"[/]')
+def promote(
+    version: Annotated[str, typer.Argument(help="The model version: see `hm models`.")],
+    reason: Annotated[str, typer.Option(help="Why it serves whatever its tests say.")] = "",
+    week: Week = None,
+) -> None:
+    """Have a model serve a week, whatever its tests say, and publish the week again."""
+    _decide("promote", version, reason, week)
+
+
+@app.command(
+    epilog="Examples: [bold]hm rollback --to 2017-12-18-0123456789[/]; "
+    "[bold]hm rollback --to 2017-12-18-0123456789 --week 2017-12-25[/]"
+)
+def rollback(
+    to: Annotated[str, typer.Option(metavar="VERSION", help="The version: see `hm models`.")],
+    week: Week = None,
+    reason: Annotated[str, typer.Option(help="Why; kept with what is published.")] = "",
+) -> None:
+    """Publish a week again, by an earlier model on the data of today."""
+    _decide("rollback", to, reason, week)
+
+
+def _decide(kind: str, version: str, reason: str, week: str | None) -> None:
+    from hm_platform.building import publication_of, who_serves
+    from hm_platform.deciding import decide
+
+    settings = load_settings()
+    decided = decide(settings, kind, version, reason, week, say)
+    if published := publication_of(settings, decided):
+        say(who_serves(published))
 
 
 @export_app.command(

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hm_platform.cli.reading import reading
+from hm_platform.serving.published import PASSED, Publication, read_publications
 from hm_platform.settings import Settings
 from hm_platform.storage.warehouse import table_exists
 
@@ -76,20 +77,26 @@ def _print_quarantine(console: Console, db: duckdb.DuckDBPyConnection) -> None:
     console.print(table)
 
 
+def _by(publication: Publication) -> str:
+    """What serves, and how it came to where it is not a model that passed."""
+    if publication.state is None or publication.state == PASSED:
+        return publication.recommender
+    return f"{publication.recommender}, {publication.state.replace('_', ' ')}"
+
+
 def _print_weeks(console: Console, db: duckdb.DuckDBPyConnection) -> None:
     if not table_exists(db, "marts", "loaded_weeks"):
         console.print("Weeks: none is loaded yet")
         return
-    published = "NULL::DATE AS week, '' AS recommender, '' AS model_version WHERE false"
+    published = {}
     if table_exists(db, "serving", "publications"):
-        published = "week, recommender, model_version FROM serving.publications"
+        rows = db.execute("FROM serving.publications").to_arrow_table()
+        published = {each.week: each for each in read_publications(rows)}
     totals = db.execute(
         "SELECT count(*), sum(purchases)::BIGINT, min(week), max(week) FROM marts.loaded_weeks"
     ).fetchone()
     rows = db.execute(
-        f"SELECT w.week, w.purchases, p.model_version, p.recommender "
-        f"FROM marts.loaded_weeks AS w LEFT JOIN (SELECT {published}) AS p USING (week) "
-        f"ORDER BY w.week DESC LIMIT 12"
+        "SELECT week, purchases FROM marts.loaded_weeks ORDER BY week DESC LIMIT 12"
     ).fetchall()
     if not totals or not totals[0]:
         console.print("Weeks: none is loaded yet")
@@ -99,8 +106,10 @@ def _print_weeks(console: Console, db: duckdb.DuckDBPyConnection) -> None:
         + (" (the last 12 shown)" if totals[0] > 12 else ""),
         title_justify="left",
     )
-    for column in ("week", "purchases", "trained model", "published by"):
+    for column in ("week", "purchases", "model", "published by"):
         table.add_column(column, justify="right" if column == "purchases" else "left")
-    for week, purchases, version, recommender in rows:
-        table.add_row(str(week), f"{purchases:,}", version or "-", recommender or "-")
+    for week, purchases in rows:
+        by = published.get(week)
+        shown = (by.model_version, _by(by)) if by else ("-", "-")
+        table.add_row(str(week), f"{purchases:,}", *shown)
     console.print(table)

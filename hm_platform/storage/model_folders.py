@@ -7,6 +7,7 @@ after another one has been trained for the same week.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -15,6 +16,8 @@ from hm_platform.errors import PlatformError
 from hm_platform.storage.unfinished import remove_abandoned, unfinished
 
 MANIFEST = "manifest.json"
+VERSION = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{10}")
+"""How a version is named: the week that it was trained for, and a part of a hash."""
 
 
 class ModelFolderError(PlatformError):
@@ -70,3 +73,25 @@ def folder_of(root: Path, week: date) -> Path:
     folder = root / pointer["version"]
     version_of(folder)
     return folder
+
+
+def is_trained(root: Path, week: date) -> bool:
+    """Whether a model was trained for ``week``."""
+    return (root / f"{week}.json").exists()
+
+
+def folder_of_version(root: Path, version: str) -> Path:
+    """The folder of a version. Raises ModelFolderError when there is none."""
+    folder = root / version
+    # A version comes from people and tables: it must not lead out of the folder of models.
+    if not VERSION.fullmatch(version) or not folder.is_dir():
+        raise ModelFolderError(f"there is no stored model {version!r}: `hm models` lists them")
+    return folder
+
+
+def versions(root: Path) -> list[str]:
+    """The versions that are stored, newest week first, those of a week by name."""
+    if not root.is_dir():
+        return []
+    found = sorted(path.name for path in root.iterdir() if VERSION.fullmatch(path.name))
+    return sorted(found, key=lambda name: name[:10], reverse=True)

@@ -23,11 +23,13 @@ import pytest
 
 from hm_platform.behaviour.cold_articles import ColdArticles, ColdScores
 from hm_platform.behaviour.cold_customers import AsIfNew
-from hm_platform.behaviour.inputs import Evaluated, ReportInputs, Sources, SplitVolume
+from hm_platform.behaviour.inputs import CATALOGUE, Evaluated, ReportInputs, Sources, SplitVolume
+from hm_platform.behaviour.reclist_tests import BehavioralResults, run_behavioral_tests
 from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
 from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.metrics import Purchased, evaluate
 from hm_platform.modelling.selection import MODELS
+from tests.behaviour.rich import rich
 
 WEEK = date(2020, 9, 16)
 MODEL = [[0, 2, 5], [1, 3, 0], [2, 1, 0], [0, 1, 2]]
@@ -35,6 +37,16 @@ POPULARITY = [[1, 2, 0]] * 4
 BOUGHT = {0: [0, 5], 1: [3], 3: [1], 4: [6]}
 HISTORY = {0: [0, 1], 1: [2], 4: [0]}
 NAMES = ["Strap top", "Jade slim", "Zip hoodie", None, "Polo & co", "Tights", "Scarf", "Unsold"]
+
+
+def catalogue(names: Sequence[str | None] = NAMES) -> pa.Table:
+    """Names, and nothing else, of the eight articles."""
+    return pa.table(
+        {
+            column: pa.array(names if column == "prod_name" else [None] * 8, pa.string())
+            for column in CATALOGUE
+        }
+    )
 
 
 def int32(values: object) -> np.ndarray:
@@ -104,8 +116,9 @@ def build(
         "snapshot": snapshot(),
         "bought": week,
         "recommenders": [evaluated(n, a, week, n not in MODELS) for n, a in lists.items()],
-        "published": "two_tower",
-        "published_reason": "It won on the validation week.",
+        "challenger": "two_tower",
+        "challenger_reason": "It won on the validation week.",
+        "model_version": "2020-09-16-0123456789",
         "training": {
             "two_tower": [
                 {"epoch": 1, "train_loss": 6.5, "val_loss": 6.75, "val_map@3": 0.25},
@@ -139,7 +152,7 @@ def build(
         "versions": {"hm_platform": "0.1.0"},
         "fingerprints": {"Data": "b1946ac9"},
         "feature_graph_svg": '<svg xmlns="http://www.w3.org/2000/svg"><text>mean_price</text></svg>',
-        "article_names": pa.array(NAMES),
+        "catalogue": catalogue(),
     }
     return ReportInputs(**{**fields, **changes})
 
@@ -162,3 +175,19 @@ def make_snapshot() -> Callable[..., Snapshot]:
 @pytest.fixture
 def make_evaluated() -> Callable[..., Evaluated]:
     return evaluated
+
+
+@pytest.fixture
+def results(inputs: ReportInputs) -> BehavioralResults:
+    return run_behavioral_tests(inputs)
+
+
+@pytest.fixture(scope="session")
+def rich_inputs() -> ReportInputs:
+    """Some hundred customers with attributes; see ``rich``."""
+    return rich()
+
+
+@pytest.fixture(scope="session")
+def rich_results(rich_inputs: ReportInputs) -> BehavioralResults:
+    return run_behavioral_tests(rich_inputs)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pyarrow as pa
-
 from hm_platform.behaviour.examples import BOUGHT, choose, examples
 from hm_platform.behaviour.inputs import ReportInputs
+from tests.behaviour.conftest import catalogue
 
 Make = Callable[..., ReportInputs]
 
@@ -43,8 +42,8 @@ def test_a_customer_without_history_has_no_past(inputs: ReportInputs) -> None:
 
 
 def test_names_may_be_null_or_missing(make_inputs: Make) -> None:
-    for names in (None, pa.array([None] * 8, pa.string())):
-        shown = examples(make_inputs(article_names=names))
+    for names in (None, catalogue([None] * 8)):
+        shown = examples(make_inputs(catalogue=names))
         assert {a.name for e in shown for a in e.recommended} == {None}
         assert shown[0].recommended[0].article_id == "0108775001"
 

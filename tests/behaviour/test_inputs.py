@@ -11,7 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from hm_platform.behaviour.inputs import BehaviourError, Evaluated, ReportInputs, SplitVolume
+from hm_platform.behaviour.inputs import (
+    BehaviourError,
+    Evaluated,
+    ReportInputs,
+    ServingNow,
+    SplitVolume,
+)
 from hm_platform.modelling.metrics import Purchased
 
 
@@ -25,9 +31,15 @@ def test_no_test_customer_says_which_week_and_what_to_check(inputs: ReportInputs
     ("field", "value", "message"),
     [
         ("recommenders", [], "must be named"),
-        ("published", "ranker", "'ranker' is published"),
+        ("challenger", "ranker", "'ranker' is the challenger but not among"),
+        (
+            "last_published",
+            ServingNow("last_published", "ranker", "2020-09-09-0123456789", date(2020, 9, 9)),
+            "'last_published' is not among",
+        ),
         ("week", date(2020, 9, 9), "snapshot is of week 2020-09-16"),
-        ("article_names", pa.array(["one"]), "1 article names for 8 articles"),
+        ("catalogue", pa.table({"prod_name": ["one"]}), "1 catalogue rows for 8 articles"),
+        ("served", np.zeros((3, 3), np.int32), "3 lists were served to 4 customers"),
     ],
 )
 def test_contradictions_are_refused(

@@ -196,7 +196,7 @@ def test_memory_does_not_grow_with_customers_times_articles(
         lists={"two_tower": [[c, 9, 90_000] if c > 90 else [1, 2, 3] for c in range(n)]},
         bought={c: [c, n + c] for c in range(n)},
         snapshot=wide,
-        article_names=None,
+        catalogue=None,
     )
     tracemalloc.start()
     try:

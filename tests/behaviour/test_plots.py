@@ -19,7 +19,7 @@ from hm_platform.behaviour.plots import (
     picture,
     training_markdown,
 )
-from hm_platform.behaviour.reclist_tests import run_behavioral_tests
+from hm_platform.behaviour.reclist_tests import BehavioralResults, run_behavioral_tests
 
 IMAGE = re.compile(r"!\[([^\]]+)\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)")
 
@@ -34,11 +34,11 @@ def pictures(markdown: str) -> list[tuple[str, str]]:
     return found
 
 
-def test_board(inputs: ReportInputs) -> None:
-    ((alternative, drawn),) = pictures(board_markdown(inputs))
+def test_board(inputs: ReportInputs, results: BehavioralResults) -> None:
+    ((alternative, drawn),) = pictures(board_markdown(inputs, results))
     assert alternative == "MAP@3 in the test week: Two-tower 0.4583, Popularity 0.2917"
     assert "0.4583" in drawn
-    assert "published" in drawn
+    assert "Two-tower under test" in " ".join(drawn.split())
 
 
 def test_curves(inputs: ReportInputs) -> None:
@@ -78,10 +78,10 @@ def test_epochs_may_lack_numbers_and_hold_numpys() -> None:
     assert [c.said for c in charts] == ["Training loss last 1"]
 
 
-def test_pictures_are_small(inputs: ReportInputs) -> None:
+def test_pictures_are_small(inputs: ReportInputs, results: BehavioralResults) -> None:
     epochs = [{"epoch": e, "train_loss": 1 / (e + 1), "map": e / 100} for e in range(200)]
     assert len(curves_markdown(epochs)) < 40_000
-    assert len(board_markdown(inputs)) < 10_000
+    assert len(board_markdown(inputs, results)) < 10_000
 
 
 def test_brackets_do_not_end_the_alternative_text() -> None:
@@ -90,12 +90,19 @@ def test_brackets_do_not_end_the_alternative_text() -> None:
 
 
 def test_the_same_inputs_give_the_same_bytes(inputs: ReportInputs) -> None:
-    assert board_markdown(inputs) == board_markdown(inputs)
+    pages = {board_markdown(inputs, run_behavioral_tests(inputs)) for _ in range(2)}
+    assert len(pages) == 1
 
 
-def test_behaviour_has_titles_and_legends(inputs: ReportInputs) -> None:
-    activity, repeats = pictures(behaviour_markdown(inputs, run_behavioral_tests(inputs)))
-    assert activity[0].startswith("MAP@3 by number of past purchases: 0: Two-tower 0.5, Popularity")
-    assert "● Two-tower ● Popularity" in activity[1]
+def test_behaviour_has_titles_and_legends(inputs: ReportInputs, results: BehavioralResults) -> None:
+    activity, articles, repeats = pictures(behaviour_markdown(inputs, results))
+    assert activity[0] == "MAP@3: 0 0.5000, 1–4 0.8333, 20–99 0.0000, 500 or more 0.5000"
+    assert "● all: 0.4583" in activity[1]
+    assert articles[0] == (
+        "Share of the purchases that had been recommended: best sellers (1%) 100%, "
+        "long tail (80%) 75%"
+    )
+    # Four of the five purchases.
+    assert "● all: 0.8" in articles[1]
     assert repeats[0].startswith("Repeats and discoveries: Two-tower 17% repeats and 83% disc")
     assert "● repeats ● discoveries" in repeats[1]

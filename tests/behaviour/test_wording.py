@@ -71,14 +71,25 @@ def test_series_label(key: str, text: str) -> None:
     assert wording.series_label(key) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.123456, "0.1235"), (-0.0, "0"), (12, "12"), (0.99951, "0.9995")]
+)
+def test_number(value: float, text: str) -> None:
+    assert wording.number(value) == text
+
+
+def test_a_test_has_a_title() -> None:
+    assert wording.title("club_status") == "Club status"
+
+
 def headline(inputs: ReportInputs) -> str:
     return wording.headline(inputs, measures.accuracy(inputs))
 
 
 def test_headline_compares_the_model_with_the_best_baseline(inputs: ReportInputs) -> None:
     assert headline(inputs) == (
-        "Two-tower is published for 23–29 September 2020. Over the 4 customers who bought in the "
-        "test week its MAP@3 is 0.4583, 57% above the best baseline, Popularity (0.2917)."
+        "Over the 4 customers who bought in the test week the MAP@3 of Two-tower is 0.4583, 57% "
+        "above the best baseline, Popularity (0.2917)."
     )
 
 
@@ -91,26 +102,27 @@ def test_headline_names_the_best_of_several_baselines(
     assert "17% above the best baseline, Repurchase (0.2500)." in headline(inputs)
 
 
-def test_a_model_that_is_not_published_is_no_baseline(
+def test_the_other_stage_of_the_model_is_no_baseline(
     make_inputs: Callable[..., ReportInputs],
 ) -> None:
     # The retrieval stage alone is better than the ranker here, the baseline worse.
     lists = {"ranker": [1, 2, 0], "two_tower": [1, 3, 0], "popularity": [2, 3, 0]}
-    inputs = make_inputs(lists={n: [row] * 4 for n, row in lists.items()}, published="ranker")
+    inputs = make_inputs(lists={n: [row] * 4 for n, row in lists.items()}, challenger="ranker")
     told = headline(inputs)
-    assert told.startswith("Ranker is published for")
-    assert "75% above the best baseline, Popularity (0.1667)." in told
+    assert (
+        "the MAP@3 of Ranker is 0.2917, 75% above the best baseline, Popularity (0.1667)." in told
+    )
     assert "Two-tower" not in told
-    other = headline(replace(inputs, published="two_tower"))
+    other = headline(replace(inputs, challenger="two_tower"))
     assert "the best baseline, Popularity (0.1667)." in other
     assert "Ranker" not in other
 
 
-def test_a_published_baseline_is_compared_with_both_models(
+def test_a_baseline_under_test_is_compared_with_both_models(
     make_inputs: Callable[..., ReportInputs],
 ) -> None:
     lists = {"ranker": [1, 2, 0], "two_tower": [1, 3, 0], "popularity": [2, 3, 0]}
-    inputs = make_inputs(lists={n: [row] * 4 for n, row in lists.items()}, published="popularity")
+    inputs = make_inputs(lists={n: [row] * 4 for n, row in lists.items()}, challenger="popularity")
     assert headline(inputs).endswith("the best of the others, Two-tower (0.4167).")
 
 
@@ -119,15 +131,16 @@ def test_headline_says_below_when_it_is_below(make_inputs: Callable[..., ReportI
     assert "is 0.1667, 43% below the best baseline, Popularity (0.2917)." in headline(worse)
 
 
-def test_headline_when_a_baseline_is_published(inputs: ReportInputs) -> None:
-    told = headline(replace(inputs, published="popularity"))
-    assert told.startswith("Popularity is published for")
-    assert told.endswith("is 0.2917, 36% below the best of the others, Two-tower (0.4583).")
+def test_headline_when_a_baseline_is_under_test(inputs: ReportInputs) -> None:
+    told = headline(replace(inputs, challenger="popularity"))
+    assert told.endswith(
+        "the MAP@3 of Popularity is 0.2917, 36% below the best of the others, Two-tower (0.4583)."
+    )
 
 
 def test_headline_without_anything_to_compare_with(inputs: ReportInputs) -> None:
     told = headline(replace(inputs, recommenders=inputs.recommenders[:1]))
-    assert told.endswith("MAP@3 is 0.4583; there is no baseline to compare it with.")
+    assert told.endswith("MAP@3 of Two-tower is 0.4583; there is no baseline to compare it with.")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ def query(home: Path, sql: str) -> list[tuple]:
 def contents(home: Path) -> dict[str, str]:
     """A hash of the rows of every table and view, in order, and of every file of the models.
 
-    Every column counts: none depends on when, where or in which order the shop was built.
+    Every column counts: none depends on when, where or in which order the shop was built. A table
+    without rows is as good as none: that of decisions is made by the first run that has it.
     """
     found = {}
     with duckdb.connect(home / "warehouse.duckdb", read_only=True) as db:
@@ -73,7 +74,8 @@ def contents(home: Path) -> dict[str, str]:
         ).fetchall()
         for (name,) in names:
             rows = db.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall()
-            found[name] = hashlib.sha256(repr(rows).encode()).hexdigest()
+            if rows:
+                found[name] = hashlib.sha256(repr(rows).encode()).hexdigest()
     models = home / "models"
     for file in sorted(models.rglob("*")):
         if file.is_file():

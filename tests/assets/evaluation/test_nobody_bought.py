@@ -21,31 +21,53 @@ from dagster import (
 
 from hm_platform.assets.evaluation import behavioral_report
 from hm_platform.assets.partitions import weekly
-from hm_platform.behaviour.board import SCHEMA
+from hm_platform.behaviour import board, verdict
+from hm_platform.behaviour.thresholds import declared
 from hm_platform.modelling import pipeline
 from hm_platform.modelling.model_store import Manifest
 from hm_platform.modelling.pipeline import OpenModel
-from hm_platform.resources import LandingResource, ReportsResource
+from hm_platform.resources import (
+    LandingResource,
+    ModelsResource,
+    PlanResource,
+    ReportsResource,
+    TablesResource,
+)
 from hm_platform.storage.io_managers import ArrowDuckDBIOManager
 
 WEEK = "2018-11-07"
 SPLIT = (
     "DATE '2018-11-07' AS week, DATE '2018-11-08' AS t_dat, 0 AS customer_index, 0 AS article_index"
 )
+TWO_WEEKS = "(VALUES (DATE '2018-10-31'), (DATE '2018-11-07')) AS t(week)"
 TABLES = {
     "datasets.train": f"SELECT {SPLIT}",
     "datasets.validation": f"SELECT {SPLIT}",
     "datasets.test": f"SELECT {SPLIT} WHERE false",
     "datasets.article_index": "SELECT DATE '2018-11-07' AS week, 0 AS article_index",
     "datasets.customer_index": "SELECT DATE '2018-11-07' AS week, 0 AS customer_index",
-    "staging.stg_articles": "SELECT '0108775015' AS article_id, 'Strap top' AS prod_name",
+    "staging.stg_articles": (
+        "SELECT '0108775015' AS article_id, 'Strap top' AS prod_name, 108775 AS product_code, "
+        "'Vest top' AS product_type_name, 'Garment Upper body' AS product_group_name, "
+        "'Jersey Basic' AS department_name"
+    ),
+    "evaluation.drift": "SELECT DATE '2018-11-07' AS week, 'purchases' AS quantity",
+    "features.encoders": "SELECT DATE '2018-11-07' AS week, 'age_scaled' AS encoder",
     **{
         f"features.{table}": "SELECT DATE '2018-11-07' AS week, 'test' AS split"
         for table in ("articles", "customers", "purchase_histories", "copurchases")
     },
     "evaluation.behavioral_report": (
         "SELECT week, 'ranker' AS recommender, 'map@12' AS metric, 0.5::DOUBLE AS value, "
-        "7::INTEGER AS customers FROM (VALUES (DATE '2018-10-31'), (DATE '2018-11-07')) AS t(week)"
+        "0.4::DOUBLE AS low, 0.6::DOUBLE AS high, 7::INTEGER AS customers "
+        f"FROM {TWO_WEEKS}"
+    ),
+    "evaluation.behavioral_tests": (
+        "SELECT week, '2018-11-07-0000000000' AS model_version, 'ranker' AS recommender, "
+        "'sanity' AS test, 'not sellable' AS effect, 1::DOUBLE AS value, NULL::DOUBLE AS low, "
+        "NULL::DOUBLE AS high, 7::BIGINT AS count, 'at most 0' AS threshold, "
+        "'block' AS severity, 'failed' AS outcome, 'So.' AS reason "
+        f"FROM {TWO_WEEKS}"
     ),
 }
 MANIFEST = Manifest(
@@ -101,6 +123,9 @@ def built(
                 "model_io_manager": Nowhere(),
                 "landing": LandingResource(root=str(tmp_path / "landing"), first_week="2018-09-19"),
                 "reports": ReportsResource(directory=str(tmp_path / "reports")),
+                "plan": PlanResource(train_weeks=4, seed=0),
+                "models": ModelsResource(directory=str(tmp_path / "models")),
+                "tables": TablesResource(database=str(warehouse)),
             },
         )
 
@@ -122,8 +147,36 @@ def test_the_run_goes_on_and_the_board_is_empty(
         columns = db.execute("SELECT * FROM evaluation.behavioral_report").to_arrow_table().schema
     # What another run had written for the week is gone, and nothing of another week.
     assert left == [("2018-10-31",)]
-    assert columns.names == SCHEMA.names
-    assert columns.types == SCHEMA.types
+    assert columns.names == board.SCHEMA.names
+    assert columns.types == board.SCHEMA.types
+
+
+def test_the_model_was_looked_at_and_nothing_speaks_against_it(
+    built: ExecuteInProcessResult, warehouse: Path
+) -> None:
+    with duckdb.connect(warehouse) as db:
+        rows = db.execute(
+            "SELECT * FROM evaluation.behavioral_tests ORDER BY week"
+        ).to_arrow_table()
+    assert rows.schema.names == verdict.SCHEMA.names
+    assert rows.schema.types == verdict.SCHEMA.types
+    before, now = rows.to_pylist()
+    # What was found of an older model of the week is gone.
+    assert (str(before["week"]), before["outcome"]) == ("2018-10-31", "failed")
+    assert (str(now["week"]), now["model_version"]) == (WEEK, MANIFEST.version)
+    assert (now["effect"], now["value"]) == (verdict.NOBODY_BOUGHT, 0)
+    assert (now["outcome"], now["severity"]) == ("not measured", None)
+
+
+def test_every_check_of_a_test_passes_and_says_that_nothing_was_measured(
+    built: ExecuteInProcessResult,
+) -> None:
+    checks = built.get_asset_check_evaluations()
+    assert [check.check_name for check in checks] == list(declared())
+    for check in checks:
+        assert check.passed
+        assert check.asset_key == AssetKey(["evaluation", "behavioral_report"])
+        assert check.description == "Not measured: nobody bought in the test week."
 
 
 def test_a_warning_says_what_to_check(
@@ -138,9 +191,13 @@ def test_the_page_says_so(built: ExecuteInProcessResult, tmp_path: Path) -> None
     page = tmp_path / "reports" / f"{WEEK}.html"
     text = page.read_text("utf-8")
     assert "Nobody bought anything in the test week" in text
-    assert "Two-tower is published for 14–20 November 2018" in text
+    assert "Two-tower may be published for 14–20 November 2018" in text
     assert "There is no ranker: there are two customers." in text
-    (event,) = built.get_asset_materialization_events()
-    metadata = event.materialization.metadata
+    materialized = {
+        event.materialization.asset_key.path[-1]: event.materialization
+        for event in built.get_asset_materialization_events()
+    }
+    assert set(materialized) == {"behavioral_report", "behavioral_tests"}
+    metadata = materialized["behavioral_report"].metadata
     assert metadata["customers"] == MetadataValue.int(0)
     assert metadata["report"] == MetadataValue.path(page)

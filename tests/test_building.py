@@ -1,0 +1,115 @@
+"""What a build says of a week whose model did not pass. Runs are played: see ``tests/cli``."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from hm_platform import building
+from hm_platform.building import NotPassedError, build
+from hm_platform.catching_up import week_fingerprint
+from hm_platform.running import RunFailedError
+from tests.home import Home, week
+
+BUILT = week(3)
+
+
+class PlayedRuns:
+    """Runs that leave what they would leave; the build of a week ends as it is told to.
+
+    state : of the publication that it leaves; None where it leaves none
+    """
+
+    def __init__(self, home: Home, state: str | None, fails: bool) -> None:
+        self.home, self.state, self.fails = home, state, fails
+        self.done: list[str] = []
+
+    def run(self, job: str, doing: str, **_: Any) -> None:
+        self.done.append(job)
+        if job == "refresh_landing":
+            self.home.refresh()
+        elif job == "load_weeks":
+            self.home.load()
+        else:
+            if self.state:
+                publish(self.home, self.state)
+            if self.fails:
+                raise RunFailedError("the run failed")
+
+
+def publish(home: Home, state: str) -> None:
+    row = {
+        "week": pa.array([BUILT], pa.date32()),
+        "model_version": ["2018-10-03-0123456789"],
+        "recommender": ["ranker"],
+        "fingerprint": [week_fingerprint(home.settings, home.records, BUILT)],
+        "state": [state],
+        "reason": ["It failed\nfairness."],
+    }
+    home.write("serving", "publications", pa.table(row))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setattr("hm_platform.landing.index.SETTLED_S", 0)
+    home = Home.at(tmp_path)
+    home.land_weeks(4)
+    return home
+
+
+def play(
+    home: Home, monkeypatch: pytest.MonkeyPatch, state: str | None, fails: bool = True
+) -> PlayedRuns:
+    runs = PlayedRuns(home, state, fails)
+    monkeypatch.setattr(building, "Runs", lambda settings, say: runs)
+    return runs
+
+
+@pytest.mark.parametrize("state", ["last_published", "baseline"])
+def test_a_week_that_is_published_by_another_model_is_told_with_what_failed(
+    home: Home, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    runs = play(home, monkeypatch, state)
+    with pytest.raises(NotPassedError, match="did not pass, and is not published: It failed fair"):
+        build(home.settings, None, print)
+    # It is built: the same again has nothing to do, and says who serves.
+    said: list[str] = []
+    again = build(home.settings, None, said.append)
+    assert (again.week, again.changed) == (BUILT, False)
+    assert runs.done.count("build_week") == 1
+    by = "ranker of 2018-10-03-0123456789"
+    assert said[-2:] == [
+        f"week {BUILT} is up to date: nothing to do",
+        f"week {BUILT} is served by {by}, {state.replace('_', ' ')}: It failed fairness.",
+    ]
+
+
+def test_a_build_that_failed_before_it_published_is_a_failed_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(home, monkeypatch, None)
+    with pytest.raises(RunFailedError, match="the run failed"):
+        build(home.settings, None, print)
+
+
+def test_one_that_failed_after_an_earlier_fallback_is_a_failed_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(home, monkeypatch, "last_published")
+    with pytest.raises(NotPassedError):
+        build(home.settings, None, print)
+    home.land("more.csv", BUILT + (date(2018, 1, 3) - date(2018, 1, 1)))
+    play(home, monkeypatch, None)
+    with pytest.raises(RunFailedError, match="the run failed"):
+        build(home.settings, None, print)
+
+
+def test_a_week_that_is_published_by_its_own_model_is_simply_built(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(home, monkeypatch, "passed", fails=False)
+    assert build(home.settings, None, print).changed
