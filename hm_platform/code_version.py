@@ -10,9 +10,13 @@ DBT_PROJECT = PACKAGE.parent / "dbt"
 
 
 def code_fingerprint() -> str:
-    """SHA-256 over the package's and the dbt project's source files, as they are now."""
+    """SHA-256 over the package's and the dbt project's source files, as they are now.
+
+    Thresholds count: a model that was judged by others has to be judged again.
+    """
     files = [
         *PACKAGE.rglob("*.py"),
+        *PACKAGE.rglob("*.toml"),
         *(f for kind in ("sql", "yml") for f in dbt_files() if f.suffix == f".{kind}"),
     ]
     digest = hashlib.sha256()
