@@ -3,8 +3,8 @@ DuckDB's own reading of the same file.
 
 Each step is a process of its own. DuckDB reads and stores typed columns and stops at the first bad
 value; the platform numbers the rows, says of each what is wrong with it, tells weeks by their rows,
-and stores the good ones. One row in a hundred is bad for the platform; DuckDB gets a file without
-bad rows. Prints a table and writes JSON.
+and stores the good ones. DuckDB gets a file without bad rows; the platform that one and another, in
+which one row in a hundred is bad. Prints a table and writes JSON.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ STEPS = {
     "index": "the platform indexes it",
     "index_again": "the platform looks again, nothing changed",
     "load": "the platform loads it",
+    "index_mixed": "the platform indexes the one with bad rows",
+    "load_mixed": "the platform loads the one with bad rows",
 }
 
 
@@ -62,7 +64,7 @@ class Measured:
 def make_files(folder: Path, rows: int) -> None:
     """H&M-shaped purchases over two years: one file without bad rows, one with a hundredth."""
     days = (END - FIRST).days
-    for name, bad in (("good.csv", 0), ("landing/transactions/mixed.csv", 100)):
+    for name, bad in (("good/transactions/a.csv", 0), ("mixed/transactions/a.csv", 100)):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         price = f"CASE WHEN {bad} > 0 AND i % {max(bad, 1)} = 0 THEN 'free' ELSE p END"
@@ -78,8 +80,9 @@ def make_files(folder: Path, rows: int) -> None:
 
 def run_step(step: str, folder: Path) -> None:
     """One step, in this process."""
-    read = f"read_csv('{folder / 'good.csv'}', auto_detect=false, header=true, columns={TYPES})"
-    zone, index = LandingZone(folder / "landing"), folder / "index.parquet"
+    zone = LandingZone(folder / ("mixed" if step.endswith("mixed") else "good"))
+    good, index = zone.root / "transactions" / "a.csv", zone.root / "index.parquet"
+    read = f"read_csv('{good}', auto_detect=false, header=true, columns={TYPES})"
     if step == "duckdb_reads":
         duckdb.execute(f"SELECT count(COLUMNS(*)), max(COLUMNS(*)) FROM {read}").fetchall()
     elif step == "duckdb_stores":
@@ -94,7 +97,7 @@ def run_step(step: str, folder: Path) -> None:
     else:
         found = duckdb.execute(f"FROM '{index}'").to_arrow_table()
         target = warehouse.Slice("raw", "transactions", f"t_dat >= DATE '{FIRST}'")
-        with warehouse.transaction(folder / "warehouse.duckdb") as db:
+        with warehouse.transaction(zone.root / "warehouse.duckdb") as db:
             warehouse.replace(db, target, read_transactions(zone, found, FIRST, END))
 
 
@@ -128,7 +131,7 @@ def main(
         return
     with tempfile.TemporaryDirectory(prefix="hm-bench-") as made:
         make_files(Path(made), rows)
-        size = (Path(made) / "good.csv").stat().st_size / 1e9
+        size = (Path(made) / "good/transactions/a.csv").stat().st_size / 1e9
         results = [measure(each, Path(made)) for each in STEPS]
     table = Table(
         title=f"{rows:,} rows, {size:.2f} GB of CSV, {os.cpu_count()} cores", title_justify="left"

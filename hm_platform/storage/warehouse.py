@@ -161,7 +161,9 @@ def replace(
     Raises WarehouseError when a column's type differs from the table's.
     """
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(target.schema)}")
-    connection.register("incoming", rows)
+    # Of a C stream DuckDB asks for a batch when it has room for one; of a reader, pyarrow would
+    # have up to a gigabyte of batches waiting.
+    connection.register("incoming", rows.__arrow_c_stream__())
     try:
         if target.where is None:
             written = connection.execute(
