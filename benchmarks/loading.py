@@ -96,7 +96,7 @@ def run_step(step: str, folder: Path) -> None:
         duckdb.execute(f"COPY found TO '{index}'")
     else:
         found = duckdb.execute(f"FROM '{index}'").to_arrow_table()
-        target = warehouse.Slice("raw", "transactions", f"t_dat >= DATE '{FIRST}'")
+        target = warehouse.Slice("raw", "transactions", (FIRST, date.max), "t_dat")
         with warehouse.transaction(zone.root / "warehouse.duckdb") as db:
             warehouse.replace(db, target, read_transactions(zone, found, FIRST, END))
 

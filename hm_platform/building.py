@@ -28,7 +28,8 @@ from hm_platform.landed_weeks import LandedWeek
 from hm_platform.running import RunFailedError, Runs, Say
 from hm_platform.serving.published import FALLBACKS, Publication, read_publications
 from hm_platform.settings import Settings
-from hm_platform.storage import warehouse
+from hm_platform.storage.places import storage_of
+from hm_platform.storage.tables import Slice
 from hm_platform.storage.taking_turns import taking_turns
 
 
@@ -116,11 +117,8 @@ def run_work(runs: Runs, work: Work, doing: str) -> None:
 
 def publication_of(settings: Settings, week: date) -> Publication | None:
     """What is published for a week; None where nothing is."""
-    with warehouse.connect(settings.warehouse, read_only=True) as connection:
-        if not warehouse.table_exists(connection, "serving", "publications"):
-            return None
-        where = warehouse.equals({"week": str(week)})
-        rows = warehouse.read(connection, warehouse.Slice("serving", "publications", where))
+    of_week = Slice("serving", "publications", (week, week + WEEK))
+    (rows,) = storage_of(settings).tables.read_each(of_week)
     return next(iter(read_publications(rows)), None)
 
 

@@ -29,7 +29,8 @@ from hm_platform.landed_weeks import (
 from hm_platform.landing.entry import Entry, from_table
 from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
 from hm_platform.settings import Settings
-from hm_platform.storage import warehouse
+from hm_platform.storage.places import storage_of
+from hm_platform.storage.tables import WAIT_S, Slice
 
 FEWEST_WEEKS = 3
 """The built week, one to validate on and one to train on."""
@@ -107,26 +108,27 @@ class Work:
         )
 
 
-def read_records(settings: Settings, wait_s: float = warehouse.WAIT_S) -> Records:
-    """The records of these settings' warehouse.
+def read_records(settings: Settings, wait_s: float = WAIT_S) -> Records:
+    """The records of these settings' tables.
 
-    Raises WarehouseError when another process holds it for longer than ``wait_s`` seconds.
+    Raises TableError when another process holds it for longer than ``wait_s`` seconds.
     """
-    if not settings.warehouse.exists():
+    tables = storage_of(settings).tables
+    if tables.is_empty():
         return Records()
-    with warehouse.connect(settings.warehouse, read_only=True, wait_s=wait_s) as connection:
-
-        def table(schema: str, name: str) -> pa.Table | None:
-            if not warehouse.table_exists(connection, schema, name):
-                return None
-            return warehouse.read(connection, warehouse.Slice(schema, name))
-
-        return Records(
-            table("raw", "landed_files"),
-            fingerprints(table("marts", "loaded_catalogue"), "table_name"),
-            fingerprints(table("marts", "loaded_weeks"), "week"),
-            fingerprints(table("serving", "publications"), "week"),
-        )
+    index, catalogue, loaded, published = tables.read_each(
+        Slice("raw", "landed_files"),
+        Slice("marts", "loaded_catalogue"),
+        Slice("marts", "loaded_weeks"),
+        Slice("serving", "publications"),
+        wait_s=wait_s,
+    )
+    return Records(
+        index,
+        fingerprints(catalogue, "table_name"),
+        fingerprints(loaded, "week"),
+        fingerprints(published, "week"),
+    )
 
 
 def landed(settings: Settings, records: Records) -> list[LandedWeek]:

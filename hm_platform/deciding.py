@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -24,7 +23,8 @@ from hm_platform.serving.decisions import (
 from hm_platform.serving.published import Publication, read_publications
 from hm_platform.serving.verdicts import passed_any
 from hm_platform.settings import Settings
-from hm_platform.storage import model_folders, warehouse
+from hm_platform.storage.places import storage_of
+from hm_platform.storage.tables import Slice
 
 
 @dataclass(frozen=True)
@@ -44,30 +44,20 @@ class ServingRecords:
 
 
 def read_serving_records(settings: Settings) -> ServingRecords:
-    """Raises WarehouseError when there is no warehouse yet, or it stays in use."""
-    with warehouse.connect(settings.warehouse, read_only=True, wait_s=60) as connection:
-
-        def table(schema: str, name: str) -> pa.Table | None:
-            if not warehouse.table_exists(connection, schema, name):
-                return None
-            return warehouse.read(connection, warehouse.Slice(schema, name))
-
-        return ServingRecords(
-            read_publications(table("serving", "publications")),
-            table("serving", "decisions"),
-            table("evaluation", "behavioral_tests"),
-            table("evaluation", "behavioral_report"),
-        )
-
-
-def models_root(settings: Settings) -> Path:
-    """The folder of the stored versions of models/recommender."""
-    return settings.models / "recommender"
+    """Raises TableError when there are no tables yet, or they stay in use."""
+    publications, decisions, tests, board = storage_of(settings).tables.read_each(
+        Slice("serving", "publications"),
+        Slice("serving", "decisions"),
+        Slice("evaluation", "behavioral_tests"),
+        Slice("evaluation", "behavioral_report"),
+        wait_s=60,
+    )
+    return ServingRecords(read_publications(publications), decisions, tests, board)
 
 
 def manifest_of(settings: Settings, version: str) -> Manifest:
     """The manifest of a stored version. Raises ModelFolderError or ModellingError."""
-    return read_manifest(model_folders.folder_of_version(models_root(settings), version))
+    return read_manifest(storage_of(settings).models.folder_of_version(version))
 
 
 def decide(
@@ -107,7 +97,7 @@ def _week(settings: Settings, week: str | None, publications: list[Publication])
             raise DecisionError("nothing is published yet: run `hm build`, or name a --week")
         return weeks[0]
     wanted = settings.calendar.parse(week)
-    if wanted not in weeks and not model_folders.is_trained(models_root(settings), wanted):
+    if wanted not in weeks and storage_of(settings).models.version_of_week(wanted) is None:
         raise DecisionError(
             f"week {wanted} is not built: run `hm build --week {wanted}` first "
             f"(published: {', '.join(map(str, sorted(weeks)[-5:])) or 'none'})"

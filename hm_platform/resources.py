@@ -1,12 +1,11 @@
 """What assets are given to work with: the landing zone, the tables, the plan of a run, the reports.
 
-This is the one place that decides where things live; ``HM_STORAGE`` picks what is built here.
+Where things lie is said by the storage (``hm_platform.storage``), which all of them are given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 from functools import cached_property
 from importlib import metadata
@@ -19,7 +18,7 @@ from dagster_dbt import DbtCliResource
 from packaging.version import Version
 from pydantic import Field
 
-from hm_platform.calendar import Calendar
+from hm_platform.calendar import WEEK, Calendar
 from hm_platform.code_version import code_fingerprint
 from hm_platform.datasets.plan import SplitPlan, plan_parameters
 from hm_platform.dbt_project import dbt_executable, dbt_project
@@ -28,9 +27,9 @@ from hm_platform.landing.entry import FileRows
 from hm_platform.landing.validating import MAX_REFUSED_SHARE, Rules
 from hm_platform.landing.zone import LandingZone
 from hm_platform.settings import Settings
-from hm_platform.storage import model_folders, warehouse
-from hm_platform.storage.io_managers import ArrowDuckDBIOManager, ModelIOManager
-from hm_platform.storage.unfinished import remove_abandoned, unfinished
+from hm_platform.storage.io_managers import ArrowIOManager, ModelIOManager
+from hm_platform.storage.resource import LocalStorage, StorageResource
+from hm_platform.storage.tables import Slice, table_exists
 
 
 class LandingResource(ConfigurableResource):
@@ -56,51 +55,40 @@ class TablesResource(ConfigurableResource):
     """Reads of tables that are not an asset's inputs: what a table held before this run, or what
     this run has written to it."""
 
-    database: str = Field(description="Path of the DuckDB warehouse.")
+    storage: StorageResource
 
     def previous(self, schema: str, table: str) -> pa.Table | None:
         """The whole table as it stands, or None where there is none yet."""
-        with warehouse.connect(Path(self.database)) as connection:
-            if not warehouse.table_exists(connection, schema, table):
-                return None
-            return warehouse.read(connection, warehouse.Slice(schema, table))
+        return self.storage.tables.read_each(Slice(schema, table))[0]
 
     def of_week(self, schema: str, table: str, week: date) -> pa.Table | None:
         """One week of a table, or None where there is no such table yet."""
-        with warehouse.connect(Path(self.database)) as connection:
-            if not warehouse.table_exists(connection, schema, table):
-                return None
-            where = warehouse.equals({"week": str(week)})
-            return warehouse.read(connection, warehouse.Slice(schema, table, where))
+        return self.storage.tables.read_each(_week(schema, table, week))[0]
 
     def whole(self, schema: str, table: str) -> pa.RecordBatchReader | None:
         """The whole table, streamed, or None where there is none yet."""
-        path = Path(self.database)
-        with warehouse.connect(path) as connection:
-            if not warehouse.table_exists(connection, schema, table):
-                return None
-        return warehouse.stream(path, warehouse.Slice(schema, table))
+        tables = self.storage.tables
+        return tables.stream(Slice(schema, table)) if tables.exists(schema, table) else None
 
     def of_files(self, uris: Sequence[str], start: date, end: date) -> pa.RecordBatchReader:
         """The rows of ``raw.transactions`` from these files with a day in [start, end)."""
-        named = ", ".join(map(warehouse.literal, uris))
-        where = f"t_dat >= DATE '{start}' AND t_dat < DATE '{end}' AND uri IN ({named})"
-        return warehouse.stream(Path(self.database), warehouse.Slice("raw", "transactions", where))
+        rows = Slice("raw", "transactions", (start, end), "t_dat", {"uri": uris})
+        return self.storage.tables.stream(rows)
 
     def loaded_rows(
         self, calendar: Calendar, start: date | None = None, end: date | None = None
     ) -> dict[date, list[FileRows]]:
         """What ``raw.transactions`` holds of each week: the rows of each file, told as the index
         tells them. ``start`` and ``end`` bound the days, the end excluded."""
-        conditions = [f"t_dat >= DATE '{start}'"] if start else []
-        conditions += [f"t_dat < DATE '{end}'"] if end else []
-        with warehouse.connect(Path(self.database)) as connection:
-            if not warehouse.table_exists(connection, "raw", "transactions"):
+        days = (start or date.min, end or date.max) if start or end else None
+        source = Slice("raw", "transactions", days, "t_dat")
+        with self.storage.tables.sql(source) as connection:
+            if not table_exists(connection, "raw", "transactions"):
                 return {}
             rows = connection.execute(
                 f"SELECT {calendar.sql_week('t_dat')} AS week, uri, count(*), "
                 f"{rows_fingerprint('transactions')} FROM raw.transactions "
-                f"WHERE {' AND '.join(conditions) or 'true'} GROUP BY week, uri ORDER BY week, uri"
+                f"WHERE {source.where or 'true'} GROUP BY week, uri ORDER BY week, uri"
             ).fetchall()
         found: dict[date, list[FileRows]] = {}
         for week, uri, count, fingerprint in rows:
@@ -116,29 +104,32 @@ class TablesResource(ConfigurableResource):
     ) -> pa.RecordBatchReader:
         """Some columns of one week of the table (schema, table); of the rows that are ``only``."""
         schema, table = key
-        where = warehouse.equals({"week": str(week), **(only or {})})
-        return warehouse.stream(Path(self.database), warehouse.Slice(schema, table, where, columns))
+        return self.storage.tables.stream(_week(schema, table, week, columns, only))
 
     def weekly(
         self, key: Sequence[str], week: date, columns: Sequence[str] = ()
     ) -> pa.RecordBatchReader | None:
         """One week of the table (schema, table), or None where there is no table yet."""
         schema, table = key
-        path = Path(self.database)
-        with warehouse.connect(path) as connection:
-            if not warehouse.table_exists(connection, schema, table):
-                return None
-        where = warehouse.equals({"week": str(week)})
-        return warehouse.stream(path, warehouse.Slice(schema, table, where, columns))
+        if not self.storage.tables.exists(schema, table):
+            return None
+        return self.storage.tables.stream(_week(schema, table, week, columns))
 
     def row_counts(self, keys: Sequence[Sequence[str]]) -> dict[tuple[str, ...], int]:
         """Rows of the tables (schema, table) that are there."""
-        with warehouse.connect(Path(self.database)) as connection:
-            return {
-                tuple(key): warehouse.count(connection, warehouse.Slice(*key))
-                for key in keys
-                if warehouse.table_exists(connection, *key)
-            }
+        tables = self.storage.tables
+        there = [(schema, table) for schema, table in keys if tables.exists(schema, table)]
+        return {key: tables.count(Slice(*key)) for key in there}
+
+
+def _week(
+    schema: str,
+    table: str,
+    week: date,
+    columns: Sequence[str] = (),
+    only: Mapping[str, str] | None = None,
+) -> Slice:
+    return Slice(schema, table, (week, week + WEEK), "week", only or {}, columns)
 
 
 class PlanResource(ConfigurableResource):
@@ -201,66 +192,55 @@ class InstalledDbt(DbtCliResource):
 
 
 class ReportsResource(ConfigurableResource):
-    """The folder of the reports: a page a week, and pages over all weeks."""
+    """The reports: a page a week, and pages over all weeks."""
 
-    directory: str = Field(description="Path of the folder.")
+    storage: StorageResource
 
-    def write(self, week: date, html: str) -> Path:
-        """Put the week's page in its place, whole or not at all."""
-        return self.write_page(str(week), html)
+    def write(self, week: date, html: str) -> str:
+        """Put the week's page in its place, whole or not at all; return its address."""
+        return self.storage.pages.write(week, html)
 
-    def write_page(self, name: str, html: str) -> Path:
-        """Put the page ``<name>.html`` in its place, whole or not at all."""
-        path = self.path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(path.parent)
-        written = unfinished(path)
-        try:
-            written.write_text(html, encoding="utf-8")
-            written.replace(path)
-        finally:
-            with suppress(FileNotFoundError):
-                written.unlink()
-        return path
-
-    def path(self, name: object) -> Path:
-        """Where the page of that name is; a week's is named by the week."""
-        return Path(self.directory) / f"{name}.html"
+    def write_page(self, name: str, html: str) -> str:
+        """Put the page of that name in its place, whole or not at all; return its address."""
+        return self.storage.pages.write(name, html)
 
 
 class ModelsResource(ConfigurableResource):
     """All stored models by version: those of earlier weeks, and those that others took the place
     of. (The model of the week that a run builds is an asset's input.)"""
 
-    directory: str = Field(description="The folder of all models.")
+    storage: StorageResource
 
     def folder(self, version: str) -> Path:
-        """Where a version lies. Raises ModelFolderError when there is none."""
-        return model_folders.folder_of_version(self._root, version)
+        """A folder with a version. Raises ModelFolderError when there is none."""
+        return self.storage.models.folder_of_version(version)
 
     def versions(self) -> list[str]:
         """The versions that are stored, newest week first."""
-        return model_folders.versions(self._root)
+        return self.storage.models.versions()
 
-    @property
-    def _root(self) -> Path:
-        return Path(self.directory, "recommender")
+
+def build_storage(settings: Settings) -> StorageResource:
+    """The storage of these settings."""
+    return LocalStorage(home=str(settings.home))
 
 
 def build_resources(settings: Settings) -> Mapping[str, Any]:
     """The resources for these settings."""
+    storage = build_storage(settings)
     return {
-        "io_manager": ArrowDuckDBIOManager(database=str(settings.warehouse)),
-        "model_io_manager": ModelIOManager(directory=str(settings.models)),
-        "models": ModelsResource(directory=str(settings.models)),
+        "storage": storage,
+        "io_manager": ArrowIOManager(storage=storage),
+        "model_io_manager": ModelIOManager(storage=storage),
+        "models": ModelsResource(storage=storage),
         "landing": LandingResource(
             root=str(settings.landing_zone.root),
             first_week=str(settings.calendar.first_week),
             max_refused_share=settings.max_refused_share,
         ),
-        "tables": TablesResource(database=str(settings.warehouse)),
+        "tables": TablesResource(storage=storage),
         "plan": PlanResource(train_weeks=settings.train_weeks, seed=settings.seed),
-        "reports": ReportsResource(directory=str(settings.reports)),
+        "reports": ReportsResource(storage=storage),
         "dbt": InstalledDbt(
             project_dir=dbt_project(settings),  # type: ignore[arg-type]
             dbt_executable=dbt_executable(),

@@ -121,14 +121,6 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
     @property
-    def models(self) -> Path:
-        return self.home / "models"
-
-    @property
-    def reports(self) -> Path:
-        return self.home / "reports"
-
-    @property
     def dbt_runs(self) -> Path:
         """Where each invocation of dbt has its folder for as long as it runs."""
         return self.home / "dbt"

@@ -16,7 +16,8 @@ from hm_platform.code_version import code_fingerprint
 from hm_platform.landed_weeks import catalogue_fingerprints
 from hm_platform.landing.index import index_landing_zone
 from hm_platform.settings import Settings
-from hm_platform.storage import warehouse
+from hm_platform.storage.places import storage_of
+from hm_platform.storage.tables import Slice
 from tests.landing.landed import HEADER, header, put, row
 
 FIRST = date(2018, 9, 19)
@@ -63,8 +64,9 @@ class Home:
         return read_records(self.settings)
 
     def write(self, schema: str, table: str, rows: pa.Table) -> None:
-        with warehouse.transaction(self.settings.warehouse) as connection:
-            warehouse.replace(connection, warehouse.Slice(schema, table), rows.to_reader())
+        storage_of(self.settings, read_only=False).tables.replace(
+            Slice(schema, table), rows.to_reader()
+        )
 
     def record(self, schema: str, table: str, by: str, prints: Mapping[Any, str]) -> None:
         rows = {by: list(prints), "fingerprint": pa.array(prints.values(), pa.string())}

@@ -11,13 +11,15 @@ from rich.table import Table
 from hm_platform.cli.reading import reading
 from hm_platform.labels import label
 from hm_platform.settings import Settings
+from hm_platform.storage.places import storage_of
+from hm_platform.storage.tables import Slice
 
 
 def print_scores(settings: Settings, weeks: Sequence[date]) -> None:
     """Print the scores of these weeks to standard output; nothing where there are no weeks."""
     if not weeks:
         return
-    with reading(settings) as db:
+    with reading(settings, Slice("evaluation", "score_trend")) as db:
         found = db.execute(
             "SELECT week, model, value, low, high, baseline, baseline_value, baseline_low, "
             "baseline_high, customers FROM evaluation.score_trend WHERE week IN "
@@ -37,7 +39,7 @@ def print_scores(settings: Settings, weeks: Sequence[date]) -> None:
         table.add_row(str(week), "nobody bought", "", "", "0")
     console = Console(highlight=False)
     console.print(table)
-    console.print(f"All weeks: {settings.reports / 'trend.html'}", soft_wrap=True)
+    console.print(f"All weeks: {storage_of(settings).pages.address('trend')}", soft_wrap=True)
 
 
 def _said(name: str | None, value: float | None, low: float | None, high: float | None) -> str:

@@ -20,6 +20,8 @@ from hm_platform.serving.published import (
     ROLLED_BACK,
 )
 from hm_platform.settings import Settings
+from hm_platform.storage.places import storage_of
+from hm_platform.storage.tables import Slice
 
 _HOW = {
     None: "chosen on the validation week",
@@ -36,7 +38,15 @@ METRICS = ("map@12", "recall@12", "ndcg@12", "hit_rate@12", "coverage")
 
 def print_board(settings: Settings, week: date) -> None:
     """Print the board of a built week to standard output."""
-    with reading(settings) as db:
+    days = (week, week + WEEK)
+    with reading(
+        settings,
+        Slice("marts", "loaded_weeks"),
+        *(Slice("datasets", split, days) for split in ("train", "validation", "test")),
+        Slice("evaluation", "behavioral_report", days),
+        Slice("serving", "publications", days),
+        Slice("serving", "recommendations", days),
+    ) as db:
         weeks, purchases, first, last = db.execute(
             "SELECT count(*), sum(purchases), min(first_day), max(last_day) FROM marts.loaded_weeks"
         ).fetchone() or (0, 0, None, None)
@@ -63,6 +73,7 @@ def print_board(settings: Settings, week: date) -> None:
             [week],
         ).fetchone()
 
+    storage = storage_of(settings)
     console = Console(highlight=False)
     console.print(f"\n[bold]Loaded[/]  {purchases:,} purchases in {weeks} weeks, {first} to {last}")
     for split, rows, start, end in splits:
@@ -83,9 +94,9 @@ def print_board(settings: Settings, week: date) -> None:
             console.print(f"  [bold red]The model of the week did not pass.[/] {escape(reason)}")
     console.print(
         f"\n[bold]Where things are[/]\n"
-        f"  report     {settings.reports / f'{week}.html'}\n"
-        f"  warehouse  {settings.warehouse}  (serving.recommendations)\n"
-        f"  models     {settings.models}\n"
+        f"  report     {storage.pages.address(week)}\n"
+        f"  tables     {storage.tables}  (serving.recommendations)\n"
+        f"  models     {storage.models}\n"
         f"\n[bold]Try next[/]\n"
         f"  hm recommend {example[0] if example else 'CUSTOMER_ID'}\n"
         f"  hm status\n"

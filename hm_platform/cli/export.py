@@ -6,10 +6,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from hm_platform.calendar import WEEK
 from hm_platform.cli.reading import published_week, reading
 from hm_platform.errors import PlatformError
 from hm_platform.settings import Settings
-from hm_platform.storage.warehouse import literal
+from hm_platform.storage.tables import Slice, literal
 
 ROWS = """
     SELECT week, customer_id, rank, article_id, score, source, model_version
@@ -46,10 +47,10 @@ def export(settings: Settings, out: Path, week: str | None, format_: str | None)
     if not out.absolute().parent.is_dir():
         raise ExportError(f"there is no folder {out.absolute().parent}")
     query, options = FORMATS[format_]
+    shown = published_week(settings, week)
     unfinished = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
-        with reading(settings) as db:
-            shown = published_week(db, settings, week)
+        with reading(settings, Slice("serving", "recommendations", (shown, shown + WEEK))) as db:
             copied = db.execute(
                 f"COPY ({query.format(week=shown)}) TO {literal(str(unfinished))} ({options})"
             ).fetchone()

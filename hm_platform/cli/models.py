@@ -12,14 +12,13 @@ from hm_platform.building import who_serves
 from hm_platform.deciding import (
     ServingRecords,
     manifest_of,
-    models_root,
     read_serving_records,
 )
 from hm_platform.errors import PlatformError
 from hm_platform.modelling.model_store import Manifest
 from hm_platform.serving.verdicts import verdict_on, versions_tested
 from hm_platform.settings import Settings
-from hm_platform.storage import model_folders
+from hm_platform.storage.places import storage_of
 
 METRIC = "map@12"
 
@@ -33,9 +32,10 @@ def print_models(settings: Settings, limit: int) -> None:
 
     Raises NoModelsError when none is stored.
     """
-    versions = model_folders.versions(models_root(settings))
+    stored = storage_of(settings).models
+    versions = stored.versions()
     if not versions:
-        raise NoModelsError(f"no model is stored in {models_root(settings)}: run `hm build`")
+        raise NoModelsError(f"no model is stored in {stored}: run `hm build`")
     records = read_serving_records(settings)
     table = Table(
         title=f"Stored models, the newest {limit} of {len(versions)}"
@@ -92,9 +92,8 @@ def _test_map(settings: Settings, records: ServingRecords, manifest: Manifest) -
     reported = versions_tested(records.tests, week)
     if not reported:
         # A report of before there were tests is about the model of the week.
-        root = models_root(settings)
-        if model_folders.is_trained(root, week):
-            reported = [model_folders.folder_of(root, week).name]
+        trained = storage_of(settings).models.version_of_week(week)
+        reported = [trained] if trained else []
     if records.board is None or reported != [manifest.version]:
         return None
     mine = records.board.filter(

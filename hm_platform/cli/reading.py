@@ -1,4 +1,4 @@
-"""How commands read the warehouse: read-only, waiting a little for a build that is writing."""
+"""How commands read tables: read-only, waiting a little for a build that is writing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import duckdb
 
 from hm_platform.errors import PlatformError
 from hm_platform.settings import Settings
-from hm_platform.storage import warehouse
+from hm_platform.storage.places import storage_of
+from hm_platform.storage.tables import Slice
 
 
 class NothingPublishedError(PlatformError):
@@ -18,23 +19,23 @@ class NothingPublishedError(PlatformError):
 
 
 @contextmanager
-def reading(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, read-only. Raises WarehouseError when it stays in use or is not there."""
-    with warehouse.connect(settings.warehouse, read_only=True, wait_s=60) as connection:
+def reading(settings: Settings, *sources: Slice) -> Iterator[duckdb.DuckDBPyConnection]:
+    """These slices, to ask in SQL. Raises TableError when they stay in use or are not there."""
+    with storage_of(settings).tables.sql(*sources) as connection:
         yield connection
 
 
-def published_week(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, week: str | None
-) -> date:
+def published_week(settings: Settings, week: str | None) -> date:
     """The week to show: ``week``, or the latest that has recommendations.
 
     Raises NothingPublishedError when there is none, CalendarError when ``week`` is no week.
     """
-    weeks: list[date] = []
-    if warehouse.table_exists(connection, "serving", "publications"):
-        found = connection.execute("SELECT week FROM serving.publications ORDER BY week").fetchall()
-        weeks = [row[0] for row in found]
+    tables = storage_of(settings).tables
+    rows = None
+    if not tables.is_empty():
+        publications = Slice("serving", "publications", columns=["week"])
+        (rows,) = tables.read_each(publications, wait_s=60)
+    weeks = sorted(rows["week"].to_pylist()) if rows else []
     if not weeks:
         raise NothingPublishedError("nothing is published yet: run `hm build` first")
     if week is None:

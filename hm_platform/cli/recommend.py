@@ -10,6 +10,7 @@ from hm_platform.calendar import WEEK
 from hm_platform.cli.reading import NothingPublishedError, published_week, reading
 from hm_platform.labels import label
 from hm_platform.settings import Settings
+from hm_platform.storage.tables import Slice
 
 
 def print_recommendations(settings: Settings, customer_id: str, k: int, week: str | None) -> None:
@@ -17,8 +18,12 @@ def print_recommendations(settings: Settings, customer_id: str, k: int, week: st
 
     Raises NothingPublishedError for an unknown customer or an unpublished week.
     """
-    with reading(settings) as db:
-        shown = published_week(db, settings, week)
+    shown = published_week(settings, week)
+    with reading(
+        settings,
+        Slice("serving", "recommendations", (shown, shown + WEEK)),
+        Slice("staging", "stg_articles"),
+    ) as db:
         rows = db.execute(
             """
             SELECT rank, article_id, prod_name, department_name, source, score

@@ -9,7 +9,8 @@ from rich.table import Table
 from hm_platform.cli.reading import reading
 from hm_platform.serving.published import PASSED, Publication, read_publications
 from hm_platform.settings import Settings
-from hm_platform.storage.warehouse import table_exists
+from hm_platform.storage.places import storage_of
+from hm_platform.storage.tables import Slice, table_exists
 
 MOST_FILES = 20
 """Files that are listed by name."""
@@ -27,10 +28,16 @@ def print_status(settings: Settings) -> None:
         files = zone.files(name)
         size = sum(file.size for file in files) / 1e6
         console.print(f"  {name:<13}{len(files):>6,} files  {size:>10,.1f} MB")
-    if not settings.warehouse.exists():
+    if storage_of(settings).tables.is_empty():
         console.print("\nNothing is loaded yet: run `hm build`.")
         return
-    with reading(settings) as db:
+    with reading(
+        settings,
+        Slice("raw", "landed_files"),
+        Slice("raw", "quarantine"),
+        Slice("marts", "loaded_weeks"),
+        Slice("serving", "publications"),
+    ) as db:
         if table_exists(db, "raw", "landed_files"):
             _print_files(console, db)
         if table_exists(db, "raw", "quarantine"):

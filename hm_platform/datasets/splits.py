@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from hm_platform.datasets.fingerprint import fingerprint
 from hm_platform.datasets.plan import DatasetError, SplitPlan
-from hm_platform.storage.warehouse import BATCH_ROWS, connection_settings, owned_stream
+from hm_platform.storage.tables import BATCH_ROWS
+from hm_platform.storage.warehouse import connection_settings, owned_stream
 
 
 @dataclass(frozen=True)

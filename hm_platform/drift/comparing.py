@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hm_platform.drift.quantities import Quantity
 from hm_platform.drift.stability import independent
-from hm_platform.storage.warehouse import literal
+from hm_platform.storage.tables import literal
 
 DECILES = [n / 10 for n in range(1, 10)]
 

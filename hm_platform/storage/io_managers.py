@@ -1,19 +1,17 @@
-"""Dagster's IO managers: tables as Arrow in the DuckDB warehouse, models as folders on disk.
+"""Dagster's IO managers: tables as Arrow, models as folders.
 
-What belongs here is the translation between Dagster's contexts and the plain functions of
-``warehouse`` and ``modelling.model_store``. Assets get and return Arrow tables, record-batch
-readers and model folders, and do not know which IO manager is behind them.
+What belongs here is the translation between Dagster's contexts and what ``tables`` and ``places``
+can do. Assets get and return Arrow tables, record-batch readers and model folders, and do not know
+what is behind them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 from dagster import (
     ConfigurableIOManager,
@@ -25,151 +23,89 @@ from dagster import (
     TableSchema,
     TimeWindow,
 )
-from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TableSlice
-from dagster_duckdb import DuckDBIOManager
-from dagster_duckdb.io_manager import DuckDbClient
-from pydantic import Field
 
 from hm_platform.calendar import days_of
-from hm_platform.storage import model_folders, warehouse
+from hm_platform.storage.resource import StorageResource
+from hm_platform.storage.tables import Days, Slice
+
+NEVER = (date.min, date.min)
+"""No day at all."""
 
 
-class ArrowDuckDBIOManager(DuckDBIOManager):
-    """Arrow tables and record-batch readers in DuckDB.
+class ArrowIOManager(ConfigurableIOManager):
+    """Arrow tables and record-batch readers.
 
-    An asset's key is its schema and table. A partition is replaced in one transaction together
-    with whatever the table needs to hold it; a reader is written and read batch by batch. An input
-    may ask for less than all with its metadata: ``columns`` (names) and ``filter`` (column ->
-    value, or a list of values of which a row has one).
+    An asset's key is its schema and table; ``partition_expr`` in its metadata is the column by
+    which it is cut into weeks. A week is replaced at once; a reader is written and read batch by
+    batch. An input may ask for less than all with its metadata: ``columns`` (names) and ``filter``
+    (column -> value, or a list of values of which a row has one).
     """
 
-    @staticmethod
-    def type_handlers() -> Sequence[DbTypeHandler]:
-        return [ArrowTableHandler(), RecordBatchHandler()]
+    storage: StorageResource
 
-    def create_io_manager(self, context: Any) -> DbIOManager:
-        return DbIOManager(
-            db_client=WarehouseClient(),
-            database=self.database,
-            schema=self.schema_,
-            type_handlers=self.type_handlers(),
-            default_load_type=pa.Table,
-            io_manager_name="ArrowDuckDBIOManager",
+    def handle_output(self, context: OutputContext, obj: pa.Table | pa.RecordBatchReader) -> None:
+        metadata = context.definition_metadata or {}
+        days = days_of(context.asset_partitions_time_window) if _has_weeks(context) else None
+        rows = obj.to_reader() if isinstance(obj, pa.Table) else obj
+        schema = rows.schema
+        written = self.storage.tables.replace(_slice(context, days, metadata), rows)
+        context.add_output_metadata(
+            {
+                **row_counts(written.table_rows, written.rows if days else None),
+                "dagster/column_schema": _table_schema(context, schema),
+            }
         )
 
-
-class WarehouseClient(DuckDbClient):
-    """Opens the warehouse; one transaction an output."""
-
-    @staticmethod
-    @contextmanager
-    def connect(
-        context: OutputContext | InputContext, _: TableSlice
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
-        path = Path(str((context.resource_config or {})["database"]))
-        opened = (
-            warehouse.transaction(path)
-            if isinstance(context, OutputContext)
-            # Not read-only: DuckDB refuses two connections of one process with different modes,
-            # and a stream that is still being read may feed what this step writes.
-            else warehouse.connect(path)
-        )
-        with opened as connection:
-            yield connection
-
-    @staticmethod
-    def delete_table_slice(
-        context: OutputContext, table_slice: TableSlice, connection: Any
-    ) -> None:
-        """Nothing: the handlers replace, since columns must be added before rows are deleted."""
-
-    @staticmethod
-    def get_select_statement(table_slice: TableSlice) -> str:
-        return _slice(table_slice).select()
+    def load_input(self, context: InputContext) -> pa.Table | pa.RecordBatchReader:
+        upstream = context.upstream_output
+        described = (upstream.definition_metadata if upstream else None) or {}
+        days = None
+        if _has_weeks(context):
+            # Where a partition mapping found no upstream partition, there is no time window.
+            window: TimeWindow | None = (
+                context.asset_partitions_time_window if context.asset_partition_keys else None
+            )
+            days = days_of(window) if window else NEVER
+        source = _slice(context, days, described, context.definition_metadata or {})
+        if context.dagster_type.typing_type is pa.RecordBatchReader:
+            return self.storage.tables.stream(source)
+        return self.storage.tables.read(source)
 
 
-class RecordBatchHandler(DbTypeHandler[pa.RecordBatchReader]):
-    """Record-batch readers: never held whole."""
-
-    def handle_output(
-        self,
-        context: OutputContext,
-        table_slice: TableSlice,
-        obj: pa.RecordBatchReader,
-        connection: duckdb.DuckDBPyConnection,
-    ) -> Mapping[str, Any]:
-        target = _slice(table_slice)
-        rows = warehouse.replace(connection, target, obj)
-        table = warehouse.Slice(target.schema, target.table)
-        counts = {"dagster/row_count": warehouse.count(connection, table)}
-        if target.where is not None:
-            counts["dagster/partition_row_count"] = rows
-        return {**counts, "dagster/column_schema": _table_schema(context, obj.schema)}
-
-    def load_input(
-        self,
-        context: InputContext,
-        table_slice: TableSlice,
-        connection: duckdb.DuckDBPyConnection,
-    ) -> pa.RecordBatchReader:
-        path = Path(str(table_slice.database))
-        return warehouse.stream(path, _input_slice(context, table_slice))
-
-    @property
-    def supported_types(self) -> Sequence[type[object]]:
-        return [pa.RecordBatchReader]
+def row_counts(table_rows: int | None, partition_rows: int | None) -> dict[str, int]:
+    """Metadata that Dagster's catalogue plots: what is known of these."""
+    counts = {
+        "dagster/row_count": table_rows,
+        "dagster/partition_row_count": partition_rows,
+    }
+    return {name: rows for name, rows in counts.items() if rows is not None}
 
 
-class ArrowTableHandler(DbTypeHandler[pa.Table]):
-    """Arrow tables: for what is small or needed whole."""
-
-    def handle_output(
-        self,
-        context: OutputContext,
-        table_slice: TableSlice,
-        obj: pa.Table,
-        connection: duckdb.DuckDBPyConnection,
-    ) -> Mapping[str, Any]:
-        return RecordBatchHandler().handle_output(context, table_slice, obj.to_reader(), connection)
-
-    def load_input(
-        self,
-        context: InputContext,
-        table_slice: TableSlice,
-        connection: duckdb.DuckDBPyConnection,
-    ) -> pa.Table:
-        return warehouse.read(connection, _input_slice(context, table_slice))
-
-    @property
-    def supported_types(self) -> Sequence[type[object]]:
-        return [pa.Table]
+def _has_weeks(context: InputContext | OutputContext) -> bool:
+    return context.has_asset_partitions
 
 
-def _slice(table_slice: TableSlice) -> warehouse.Slice:
-    conditions = []
-    for dimension in table_slice.partition_dimensions or ():
-        if not isinstance(dimension.partitions, TimeWindow):
-            # Dagster passes an empty list where a partition mapping found no upstream partition.
-            conditions.append("false")
-            continue
-        start, end = days_of(dimension.partitions)
-        column = warehouse.quoted(dimension.partition_expr)
-        conditions.append(f"{column} >= DATE '{start}' AND {column} < DATE '{end}'")
-    return warehouse.Slice(
-        schema=table_slice.schema,
-        table=table_slice.table,
-        where=" AND ".join(conditions) or None,
-        columns=table_slice.columns or (),
+def _slice(
+    context: InputContext | OutputContext,
+    days: Days | None,
+    asset: Mapping[str, Any],
+    wanted: Mapping[str, Any] | None = None,
+) -> Slice:
+    """The slice of the context's asset.
+
+    asset : the metadata of the asset
+    wanted : the metadata of the input, if it is one
+    """
+    schema, table = context.asset_key.path[-2:]
+    wanted = wanted or {}
+    return Slice(
+        schema,
+        table,
+        days,
+        asset.get("partition_expr", "week"),
+        wanted.get("filter") or {},
+        wanted.get("columns") or (),
     )
-
-
-def _input_slice(context: InputContext, table_slice: TableSlice) -> warehouse.Slice:
-    source = _slice(table_slice)
-    wanted = (context.definition_metadata or {}).get("filter")
-    if not wanted:
-        return source
-    where = " AND ".join(filter(None, [source.where, warehouse.equals(wanted)]))
-    return warehouse.Slice(source.schema, source.table, where, source.columns)
 
 
 def _table_schema(context: OutputContext, schema: pa.Schema) -> MetadataValue:
@@ -201,20 +137,18 @@ def arrow_table_schema(
 
 class ModelIOManager(ConfigurableIOManager):
     """Model folders: an asset returns the path of a folder that it trained into, and gets the path
-    of the folder in its place when it reads one."""
+    of a folder with the same content when it reads one."""
 
-    directory: str = Field(description="The folder of all models.")
+    storage: StorageResource
 
     def handle_output(self, context: OutputContext, obj: Path) -> None:
-        folder = model_folders.store(self._root(context), self._week(context), obj)
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        context.add_output_metadata({"folder": MetadataValue.path(folder), "bytes": size})
+        size = sum(file.stat().st_size for file in obj.rglob("*") if file.is_file())
+        address = self.storage.models.store(_week(context), obj)
+        context.add_output_metadata({"folder": MetadataValue.path(address), "bytes": size})
 
     def load_input(self, context: InputContext) -> Path:
-        return model_folders.folder_of(self._root(context), self._week(context))
+        return self.storage.models.folder_of(_week(context))
 
-    def _root(self, context: OutputContext | InputContext) -> Path:
-        return Path(self.directory, context.asset_key.path[-1])
 
-    def _week(self, context: OutputContext | InputContext) -> date:
-        return date.fromisoformat(context.asset_partition_key)
+def _week(context: InputContext | OutputContext) -> date:
+    return date.fromisoformat(context.asset_partition_key)

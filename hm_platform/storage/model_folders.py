@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -64,20 +65,20 @@ def store(root: Path, week: date, trained: Path) -> Path:
 
 def folder_of(root: Path, week: date) -> Path:
     """The folder of the model trained for ``week``. Raises ModelFolderError when there is none."""
-    try:
-        pointer = json.loads((root / f"{week}.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelFolderError(
-            f"no model is trained for week {week}: materialise models/recommender first"
-        ) from None
-    folder = root / pointer["version"]
+    version = version_of_week(root, week)
+    if version is None:
+        raise not_trained(week)
+    folder = root / version
     version_of(folder)
     return folder
 
 
-def is_trained(root: Path, week: date) -> bool:
-    """Whether a model was trained for ``week``."""
-    return (root / f"{week}.json").exists()
+def version_of_week(root: Path, week: date) -> str | None:
+    """The version that ``week`` points to, or None where no model was trained for it."""
+    try:
+        return json.loads((root / f"{week}.json").read_text(encoding="utf-8"))["version"]
+    except FileNotFoundError:
+        return None
 
 
 def folder_of_version(root: Path, version: str) -> Path:
@@ -85,7 +86,7 @@ def folder_of_version(root: Path, version: str) -> Path:
     folder = root / version
     # A version comes from people and tables: it must not lead out of the folder of models.
     if not VERSION.fullmatch(version) or not folder.is_dir():
-        raise ModelFolderError(f"there is no stored model {version!r}: `hm models` lists them")
+        raise not_stored(version)
     return folder
 
 
@@ -93,5 +94,21 @@ def versions(root: Path) -> list[str]:
     """The versions that are stored, newest week first, those of a week by name."""
     if not root.is_dir():
         return []
-    found = sorted(path.name for path in root.iterdir() if VERSION.fullmatch(path.name))
-    return sorted(found, key=lambda name: name[:10], reverse=True)
+    return newest_first(path.name for path in root.iterdir() if VERSION.fullmatch(path.name))
+
+
+def newest_first(versions: Iterable[str]) -> list[str]:
+    """Versions, the newest week first, those of a week by name."""
+    return sorted(sorted(versions), key=lambda name: name[:10], reverse=True)
+
+
+def not_trained(week: date) -> ModelFolderError:
+    """What to say where a week has no model."""
+    return ModelFolderError(
+        f"no model is trained for week {week}: materialise models/recommender first"
+    )
+
+
+def not_stored(version: str) -> ModelFolderError:
+    """What to say where there is no such version."""
+    return ModelFolderError(f"there is no stored model {version!r}: `hm models` lists them")

@@ -1,6 +1,6 @@
 """The DuckDB warehouse: opening it beside other processes, replacing slices, streaming reads.
 
-Plain functions on DuckDB and Arrow; what is Dagster's about it stands in ``io_managers``.
+Plain functions on DuckDB and Arrow; ``local`` makes ``Tables`` of them.
 
 DuckDB lets one process write at a time and locks the file while it does. That lock belongs to the
 operating system, which frees it when its holder dies; whoever finds the warehouse taken waits for
@@ -12,70 +12,20 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from hm_platform.errors import PlatformError
+from hm_platform.storage.tables import BATCH_ROWS, WAIT_S, Slice, TableError, quoted
 
 log = logging.getLogger(__name__)
 
-BATCH_ROWS = 122_880
-"""Rows a record batch: one DuckDB row group."""
 
-WAIT_S = 900.0
-"""Seconds to wait for a warehouse that another process holds."""
-
-
-class WarehouseError(PlatformError):
+class WarehouseError(TableError):
     """The warehouse cannot be opened, or a table does not fit what is written to it."""
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Part of a table: some columns (all, when empty) of the rows for which ``where`` holds.
-
-    ``where`` is a SQL condition made by this package; None means the whole table.
-    """
-
-    schema: str
-    table: str
-    where: str | None = None
-    columns: Sequence[str] = ()
-
-    @property
-    def name(self) -> str:
-        return f"{quoted(self.schema)}.{quoted(self.table)}"
-
-    def select(self) -> str:
-        columns = ", ".join(map(quoted, self.columns)) or "*"
-        return f"SELECT {columns} FROM {self.name}" + (
-            "" if self.where is None else f" WHERE {self.where}"
-        )
-
-
-def quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def equals(conditions: Mapping[str, str | Sequence[str]]) -> str:
-    """A SQL condition: each of these columns has this value, or one of these."""
-    return " AND ".join(f"{quoted(k)} {_one_of(v)}" for k, v in conditions.items())
-
-
-def _one_of(values: str | Sequence[str]) -> str:
-    if isinstance(values, str):
-        return f"= {literal(values)}"
-    # IN () is no SQL: nothing is one of no values.
-    return f"IN ({', '.join(map(literal, values)) or 'NULL'})"
 
 
 def connection_settings() -> dict[str, str | bool | int | float | list[str]]:
@@ -141,14 +91,6 @@ def transaction(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.commit()
 
 
-def table_exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    found = connection.execute(
-        "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?",
-        [schema, table],
-    ).fetchone()
-    return found is not None
-
-
 def replace(
     connection: duckdb.DuckDBPyConnection, target: Slice, rows: pa.RecordBatchReader
 ) -> int:
@@ -165,7 +107,7 @@ def replace(
     # have up to a gigabyte of batches waiting.
     connection.register("incoming", rows.__arrow_c_stream__())
     try:
-        if target.where is None:
+        if not target.where:
             written = connection.execute(
                 f"CREATE OR REPLACE TABLE {target.name} AS SELECT * FROM incoming"
             )

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 from dagster import AssetIn, AssetsDefinition, asset, materialize
 
-from hm_platform.storage.io_managers import ArrowDuckDBIOManager
+from hm_platform.storage.io_managers import ArrowIOManager
+from hm_platform.storage.resource import LocalStorage
 
 
 @asset(key=["features", "rows"])
@@ -38,7 +39,7 @@ def test_an_input_is_filtered_by_a_value_or_by_several(
     tmp_path: Path, metadata: dict[str, object], expected: list[int]
 ) -> None:
     found: list[pa.Table] = []
-    tables = ArrowDuckDBIOManager(database=str(tmp_path / "warehouse.duckdb"))
+    tables = ArrowIOManager(storage=LocalStorage(home=str(tmp_path)))
 
     done = materialize(
         [rows, reader(metadata, found)], resources={"io_manager": tables, "nothing": tables}

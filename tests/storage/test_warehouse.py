@@ -11,10 +11,11 @@ import pyarrow as pa
 import pytest
 
 from hm_platform.storage import warehouse
-from hm_platform.storage.warehouse import Slice, WarehouseError
+from hm_platform.storage.tables import Slice
+from hm_platform.storage.warehouse import WarehouseError
 
-WEEK_1 = Slice("marts", "t", "week = 1")
-WEEK_2 = Slice("marts", "t", "week = 2")
+WEEK_1 = Slice("marts", "t", only={"week": "1"})
+WEEK_2 = Slice("marts", "t", only={"week": "2"})
 ALL = Slice("marts", "t")
 
 
@@ -80,7 +81,7 @@ def test_a_killed_writer_leaves_the_week_as_it_was(path: Path) -> None:
         reader = pa.RecordBatchReader.from_batches(
             pa.schema([("week", pa.int64()), ("x", pa.int64())]), batches())
         with w.transaction(pathlib.Path({str(path)!r})) as c:
-            w.replace(c, w.Slice("marts", "t", "week = 1"), reader)
+            w.replace(c, w.Slice("marts", "t", only={{"week": "1"}}), reader)
     """
     died = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
     assert died.returncode == -9
@@ -129,7 +130,7 @@ def test_streams_close_the_warehouse_when_read_or_dropped(path: Path) -> None:
 
 
 def test_names_with_quotes_are_names(path: Path) -> None:
-    odd = Slice('s"; DROP SCHEMA marts; --', "t t", None, ['a"b'])
+    odd = Slice('s"; DROP SCHEMA marts; --', "t t", columns=['a"b'])
     write(path, Slice(odd.schema, odd.table), pa.table({'a"b': [1], "c": [2]}).to_reader())
     assert content(path, odd) == [{'a"b': 1}]
 
@@ -196,8 +197,7 @@ def test_a_slice_may_have_one_of_several_values(path: Path) -> None:
     write(path, ALL, rows(split=["a", "b", "it's"], x=[1, 2, 3]))
 
     def found(**conditions: str | list[str]) -> list[int]:
-        where = warehouse.equals(conditions)
-        return sorted(row["x"] for row in content(path, Slice("marts", "t", where)))
+        return sorted(row["x"] for row in content(path, Slice("marts", "t", only=conditions)))
 
     assert found(split="b") == [2]
     assert found(split=["a", "it's"]) == [1, 3]

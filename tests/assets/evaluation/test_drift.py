@@ -20,7 +20,8 @@ from hm_platform.assets.evaluation.drift import CHECKS, drift
 from hm_platform.assets.partitions import weekly
 from hm_platform.drift.table import SCHEMA
 from hm_platform.resources import TablesResource
-from hm_platform.storage.io_managers import ArrowDuckDBIOManager
+from hm_platform.storage.io_managers import ArrowIOManager
+from hm_platform.storage.resource import LocalStorage
 from tests.drift.shop import no_features, purchases, sales, week
 
 WEEKS = 14
@@ -56,8 +57,8 @@ def measure(path: Path, *weeks: str) -> list[ExecuteInProcessResult]:
                 instance=instance,
                 partition_key=week,
                 resources={
-                    "io_manager": ArrowDuckDBIOManager(database=str(path)),
-                    "tables": TablesResource(database=str(path)),
+                    "io_manager": ArrowIOManager(storage=LocalStorage(home=str(path.parent))),
+                    "tables": TablesResource(storage=LocalStorage(home=str(path.parent))),
                 },
             )
             for week in weeks

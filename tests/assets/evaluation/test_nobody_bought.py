@@ -33,7 +33,8 @@ from hm_platform.resources import (
     ReportsResource,
     TablesResource,
 )
-from hm_platform.storage.io_managers import ArrowDuckDBIOManager
+from hm_platform.storage.io_managers import ArrowIOManager
+from hm_platform.storage.resource import LocalStorage
 
 WEEK = "2018-11-07"
 SPLIT = (
@@ -119,13 +120,13 @@ def built(
             instance=instance,
             partition_key=WEEK,
             resources={
-                "io_manager": ArrowDuckDBIOManager(database=str(warehouse)),
+                "io_manager": ArrowIOManager(storage=LocalStorage(home=str(warehouse.parent))),
                 "model_io_manager": Nowhere(),
                 "landing": LandingResource(root=str(tmp_path / "landing"), first_week="2018-09-19"),
-                "reports": ReportsResource(directory=str(tmp_path / "reports")),
+                "reports": ReportsResource(storage=LocalStorage(home=str(tmp_path))),
                 "plan": PlanResource(train_weeks=4, seed=0),
-                "models": ModelsResource(directory=str(tmp_path / "models")),
-                "tables": TablesResource(database=str(warehouse)),
+                "models": ModelsResource(storage=LocalStorage(home=str(tmp_path))),
+                "tables": TablesResource(storage=LocalStorage(home=str(warehouse.parent))),
             },
         )
 

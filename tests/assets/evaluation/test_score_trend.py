@@ -19,7 +19,8 @@ from hm_platform.assets.evaluation.score_trend import score_trend
 from hm_platform.assets.partitions import weekly
 from hm_platform.behaviour.board import SCHEMA
 from hm_platform.resources import LandingResource, ReportsResource
-from hm_platform.storage.io_managers import ArrowDuckDBIOManager
+from hm_platform.storage.io_managers import ArrowIOManager
+from hm_platform.storage.resource import LocalStorage
 
 WEEKS = ("2018-10-31", "2018-10-17", "2018-11-07")
 
@@ -52,9 +53,9 @@ def run(home: Path, assets: list, week: str | None) -> ExecuteInProcessResult:
             instance=instance,
             partition_key=week,
             resources={
-                "io_manager": ArrowDuckDBIOManager(database=str(home / "warehouse.duckdb")),
+                "io_manager": ArrowIOManager(storage=LocalStorage(home=str(home))),
                 "landing": LandingResource(root=str(home / "landing"), first_week="2018-09-19"),
-                "reports": ReportsResource(directory=str(home / "reports")),
+                "reports": ReportsResource(storage=LocalStorage(home=str(home))),
             },
         )
 

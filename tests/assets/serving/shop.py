@@ -22,8 +22,10 @@ from hm_platform.assets import serving
 from hm_platform.assets.partitions import weekly
 from hm_platform.calendar import WEEK as A_WEEK
 from hm_platform.resources import ModelsResource, PlanResource, TablesResource
-from hm_platform.storage import warehouse
-from hm_platform.storage.io_managers import ArrowDuckDBIOManager, ModelIOManager
+from hm_platform.storage.io_managers import ArrowIOManager, ModelIOManager
+from hm_platform.storage.local import Warehouse
+from hm_platform.storage.resource import LocalStorage
+from hm_platform.storage.tables import Slice
 from tests.features.world import CUTOFFS, WEEK, days_before, world
 from tests.modelling.stored import version_of
 from tests.serving.rows import PASSED, failed, results
@@ -135,20 +137,19 @@ class Shop:
 
     def write(self, name: str, rows: pa.Table) -> None:
         schema, table = name.split(".")
-        with warehouse.transaction(self.database) as connection:
-            warehouse.replace(connection, warehouse.Slice(schema, table), rows.to_reader())
+        Warehouse(self.database).replace(Slice(schema, table), rows.to_reader())
 
     def query(self, sql: str) -> list[tuple]:
-        with warehouse.connect(self.database) as connection:
+        with Warehouse(self.database).sql() as connection:
             return connection.execute(sql).fetchall()
 
     @property
     def resources(self) -> dict[str, Any]:
         return {
-            "io_manager": ArrowDuckDBIOManager(database=str(self.database)),
-            "model_io_manager": ModelIOManager(directory=str(self.home / "models")),
-            "tables": TablesResource(database=str(self.database)),
-            "models": ModelsResource(directory=str(self.home / "models")),
+            "io_manager": ArrowIOManager(storage=LocalStorage(home=str(self.home))),
+            "model_io_manager": ModelIOManager(storage=LocalStorage(home=str(self.home))),
+            "tables": TablesResource(storage=LocalStorage(home=str(self.home))),
+            "models": ModelsResource(storage=LocalStorage(home=str(self.home))),
             "plan": PlanResource(train_weeks=4, seed=0),
         }
 

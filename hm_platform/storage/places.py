@@ -1,0 +1,82 @@
+"""Where a platform keeps what it makes: its tables, its models and its pages.
+
+``storage_of`` is the one place that decides it, by ``HM_STORAGE``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from hm_platform.storage.local import ModelFolders, PageFolder, Warehouse
+from hm_platform.storage.tables import Tables
+
+if TYPE_CHECKING:
+    from hm_platform.settings import Settings
+
+RECOMMENDER = "recommender"
+"""The model that there is."""
+
+
+class Models(Protocol):
+    """The stored versions of a model: each is immutable, and a week points to one.
+
+    What holds a model is given out as a folder on this machine. Raises ModelFolderError, with what
+    to do about it, where there is none.
+    """
+
+    def store(self, week: date, trained: Path) -> str:
+        """Take the folder ``trained`` over, point ``week`` to it, and return its address.
+
+        The week has its old model until the new one is complete; ``trained`` is gone afterwards.
+        """
+
+    def folder_of(self, week: date) -> Path:
+        """The model that was trained for ``week``."""
+
+    def folder_of_version(self, version: str) -> Path:
+        """The model of that version."""
+
+    def version_of_week(self, week: date) -> str | None:
+        """The version that was trained for ``week``, or None."""
+
+    def versions(self) -> list[str]:
+        """The versions that are stored, newest week first, those of a week by name."""
+
+
+class Pages(Protocol):
+    """HTML pages by name."""
+
+    def address(self, name: object) -> str:
+        """Where the page of that name is; a week's is named by the week."""
+
+    def write(self, name: object, html: str) -> str:
+        """Put a page in its place, whole or not at all, and return its address."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """All that is kept."""
+
+    tables: Tables
+    models: Models
+    pages: Pages
+
+
+def local_storage(home: Path, *, read_only: bool = False) -> Storage:
+    """Everything under the folder ``home``."""
+    return Storage(
+        Warehouse(home / "warehouse.duckdb", read_only),
+        ModelFolders(home / "models" / RECOMMENDER),
+        PageFolder(home / "reports"),
+    )
+
+
+def storage_of(settings: Settings, *, read_only: bool = True) -> Storage:
+    """What these settings say.
+
+    read_only : whether tables are only looked at, as by commands
+    """
+    return local_storage(settings.home, read_only=read_only)
