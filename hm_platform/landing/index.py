@@ -22,7 +22,7 @@ from hm_platform.landing.errors import ColumnsError, LandingError
 from hm_platform.landing.schemas import Schemas, remembered_columns
 from hm_platform.landing.session import Session
 from hm_platform.landing.validating import Rules, held, validate
-from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
+from hm_platform.landing.zone import DATASETS, Landing, LandedFile
 
 Progress = Callable[[str], None]
 InWarehouse = Callable[[], Mapping[date, Sequence[FileRows]]]
@@ -42,7 +42,7 @@ look."""
 
 
 def index_landing_zone(
-    zone: LandingZone,
+    zone: Landing,
     rules: Rules,
     previous: pa.Table | None = None,
     progress: Progress | None = None,
@@ -86,6 +86,8 @@ def index_landing_zone(
                 except FileNotFoundError:
                     # It went after it was listed, and so did its rows.
                     continue
+                finally:
+                    file.release()
                 if found[-1].state == "loaded":
                     tell(found[-1])
             entries += _each_content_once(found)

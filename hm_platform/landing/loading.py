@@ -34,7 +34,7 @@ from hm_platform.landing.errors import LandingError
 from hm_platform.landing.numbering import BATCH_ROWS, numbered
 from hm_platform.landing.records import records
 from hm_platform.landing.session import Session
-from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
+from hm_platform.landing.zone import DATASETS, Landing, LandedFile
 
 DAY = timedelta(days=1)
 
@@ -43,7 +43,7 @@ Kept = Callable[[Sequence[str]], pa.RecordBatchReader]
 
 
 def read_transactions(
-    zone: LandingZone,
+    zone: Landing,
     index: pa.Table,
     start: date,
     end: date,
@@ -115,7 +115,7 @@ def _transactions(
 
 
 def read_articles(
-    zone: LandingZone,
+    zone: Landing,
     index: pa.Table,
     kept: pa.RecordBatchReader | None = None,
     *,
@@ -132,7 +132,7 @@ def read_articles(
 
 
 def read_customers(
-    zone: LandingZone,
+    zone: Landing,
     index: pa.Table,
     kept: pa.RecordBatchReader | None = None,
     *,
@@ -148,7 +148,7 @@ def keeps_rows(index: pa.Table, dataset: str) -> bool:
 
 
 def _latest(
-    zone: LandingZone,
+    zone: Landing,
     index: pa.Table,
     dataset: str,
     schema: pa.Schema,
@@ -182,7 +182,7 @@ def _latest(
 
 
 def read_quarantine(
-    zone: LandingZone,
+    zone: Landing,
     index: pa.Table,
     *,
     memory_limit: str | None = None,
@@ -242,7 +242,7 @@ class _File:
     entry: Entry
 
 
-def _files(zone: LandingZone, dataset: str, entries: Sequence[Entry]) -> list[_File]:
+def _files(zone: Landing, dataset: str, entries: Sequence[Entry]) -> list[_File]:
     """The files of these entries, by uri. Raises LandingError when one has gone."""
     there = {file.uri: file for file in zone.files(dataset)} if entries else {}
     found = []
@@ -275,6 +275,8 @@ def _reading(file: _File) -> Iterator[None]:
         touched = not file.file.is_as_listed()
     except (duckdb.Error, OSError) as error:
         raise LandingError(f"{file.file.uri} cannot be read: {error}") from error
+    finally:
+        file.file.release()
     if touched:
         raise _has_changed(file)
 

@@ -152,7 +152,7 @@ def csv_address(session: Session, file: LandedFile, content: Content) -> str:
     """The first arguments of read_csv: ``file``, or a plain copy of it where it is not plain."""
     if content.is_plain:
         compression = "gzip" if file.is_gzip else "none"
-        return f"{session.address(file.path)}, compression='{compression}'"
+        return f"{session.address(file.fetch())}, compression='{compression}'"
     copy = session.scratch()
     write_plain(file, copy)
     return f"{sql_text(str(copy))}, compression='none'"
@@ -257,7 +257,7 @@ def _damaged(text: str) -> Refusal:
 def _parquet_records(session: Session, file: LandedFile) -> Records:
     columns = COLUMNS[file.dataset]
     # Some writers do not mark text as text.
-    arguments = f"{session.address(file.path)}, binary_as_string=true, hive_partitioning=false"
+    arguments = f"{session.address(file.fetch())}, binary_as_string=true, hive_partitioning=false"
     described = session.connection.execute(f"DESCRIBE FROM read_parquet({arguments})").fetchall()
     found = [(name, kind) for name, kind, *_ in described]
     names = [name.lower() for name, _ in found]

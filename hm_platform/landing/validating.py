@@ -26,7 +26,7 @@ from hm_platform.landing.entry import Entry, WeekRows
 from hm_platform.landing.numbering import numbered
 from hm_platform.landing.records import records
 from hm_platform.landing.session import Session
-from hm_platform.landing.zone import LandedFile, LandingZone
+from hm_platform.landing.zone import LandedFile, Landing
 
 MAX_REFUSED_SHARE = 0.05
 """The share of refused rows past which a file is held back: it is a fault of the whole then."""
@@ -47,9 +47,7 @@ class Rules:
     code: str = ""
 
     @classmethod
-    def of(
-        cls, zone: LandingZone, calendar: Calendar, max_refused_share: float, code: str
-    ) -> Rules:
+    def of(cls, zone: Landing, calendar: Calendar, max_refused_share: float, code: str) -> Rules:
         """The rules for the files of ``zone``, with what its dataset.toml says.
 
         Raises LandingError when that cannot be understood.

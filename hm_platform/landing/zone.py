@@ -1,7 +1,7 @@
 """The landing zone as a place: which files lie there, and what data set they belong to.
 
-Listing, opening and naming files happens here and nowhere else, so that another kind of address
-needs another zone only. What is inside the files is none of its business.
+Listing, opening and naming files happens here and in ``s3_zone``, which does it in a bucket, and
+nowhere else. What is inside the files is none of their business.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from hm_platform.landing.columns import COLUMNS
 from hm_platform.landing.errors import LandingError
@@ -73,9 +73,32 @@ class LandedFile:
         """The file's bytes, as they lie there."""
         return self.path.open("rb")
 
+    def fetch(self) -> Path:
+        """The path, with the file there."""
+        return self.path
+
     def is_as_listed(self) -> bool:
         """Whether nobody has touched it since. Raises FileNotFoundError when it has gone."""
         return _stamp(self.path.stat()) == self.stamp
+
+    def release(self) -> None:
+        """Nobody reads the file for now: what was made to read it by may go."""
+
+
+class Landing(Protocol):
+    """Where files land, as those who read them see it; its ``str`` is its address."""
+
+    def files(self, dataset: str) -> list[LandedFile]:
+        """The landed files of ``dataset``, sub-folders included, sorted by uri."""
+
+    def dataset(self) -> DatasetInfo | None:
+        """What ``dataset.toml`` says, or None where there is no such file.
+
+        Raises LandingError when it is there but cannot be understood.
+        """
+
+    def here(self) -> LandingZone:
+        """The folder, for those who write to it. Raises LandingError when it is none."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +106,12 @@ class LandingZone:
     """A local folder holding ``articles/``, ``customers/``, ``transactions/``, ``dataset.toml``."""
 
     root: Path
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def here(self) -> LandingZone:
+        return self
 
     def folder(self, dataset: str) -> Path:
         """Where the files of ``dataset`` lie (the folder need not exist)."""
@@ -101,7 +130,7 @@ class LandingZone:
         for folder, folders, names in os.walk(self.folder(dataset)):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
-                if name.startswith(".") or not name.lower().endswith(SUFFIXES):
+                if not is_landed(name):
                     continue
                 path = Path(folder, name)
                 try:
@@ -133,13 +162,7 @@ class LandingZone:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise LandingError(f"{path} cannot be read: {error}") from None
-        try:
-            entries = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise LandingError(f"{path} is not valid TOML: {error}") from None
-        return DatasetInfo(
-            _name(path, entries), _first_week(path, entries), _without(path, entries)
-        )
+        return read_dataset_info(text, str(path))
 
     def write_dataset_info(self, info: DatasetInfo) -> bool:
         """Write ``dataset.toml``; True when that changed the file.
@@ -161,6 +184,36 @@ class LandingZone:
         return write_bytes(self.root / DATASET_FILE, text.encode())
 
 
+def landing_at(address: str, endpoint: str = "") -> Landing:
+    """The landing zone of a folder, or of an address as ``s3://bucket/folder``.
+
+    endpoint : address of the server that speaks S3, empty for AWS's own
+    """
+    if not address.startswith("s3://"):
+        return LandingZone(Path(address))
+    # What speaks to S3 takes long to import and need not be installed.
+    from hm_platform.landing.s3_zone import S3LandingZone
+    from hm_platform.storage.s3.bucket import bucket_at
+
+    name, _, prefix = address.removeprefix("s3://").partition("/")
+    return S3LandingZone(bucket_at(name, prefix, endpoint))
+
+
+def is_landed(name: str) -> bool:
+    """Whether a file of that name counts as landed; others are hidden, still being written, or
+    something else."""
+    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
+def read_dataset_info(text: str, path: str) -> DatasetInfo:
+    """What a ``dataset.toml`` says. Raises LandingError, which names its ``path``."""
+    try:
+        entries = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LandingError(f"{path} is not valid TOML: {error}") from None
+    return DatasetInfo(_name(path, entries), _first_week(path, entries), _without(path, entries))
+
+
 def is_parquet(uri: str) -> bool:
     """Whether a landed file is Parquet, which its name says; any other is CSV."""
     return uri.lower().endswith(".parquet")
@@ -177,14 +230,14 @@ def _uri(relative: Path) -> str:
     return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
 
 
-def _name(path: Path, entries: dict[str, object]) -> str:
+def _name(path: str, entries: dict[str, object]) -> str:
     name = entries.get("name")
     if not isinstance(name, str) or not name:
         raise LandingError(f'{path} has no name: add a line like name = "kaggle"')
     return name
 
 
-def _first_week(path: Path, entries: dict[str, object]) -> date:
+def _first_week(path: str, entries: dict[str, object]) -> date:
     day = entries.get("first_week")
     if isinstance(day, str):
         try:
@@ -197,7 +250,7 @@ def _first_week(path: Path, entries: dict[str, object]) -> date:
     return day
 
 
-def _without(path: Path, entries: dict[str, object]) -> tuple[str, ...]:
+def _without(path: str, entries: dict[str, object]) -> tuple[str, ...]:
     names = entries.get("without", [])
     known = {f"{dataset}.{column.name}" for dataset in DATASETS for column in COLUMNS[dataset]}
     if not isinstance(names, list) or not all(

@@ -1,0 +1,127 @@
+"""The landing zone in a bucket.
+
+An object appears whole, and its ETag is another one when its content is. What is read is fetched
+into a file first, in large ranges over several connections: it is read more than once, by the same
+code that reads files, and is gone when that is done with it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+
+from hm_platform.landing.errors import LandingError
+from hm_platform.landing.zone import (
+    DATASET_FILE,
+    DatasetInfo,
+    LandedFile,
+    LandingZone,
+    is_landed,
+    read_dataset_info,
+)
+from hm_platform.storage.s3.bucket import Bucket, Object
+from hm_platform.storage.s3.errors import ChangedObjectError, MissingObjectError
+
+_numbers = count()
+
+
+@dataclass(frozen=True)
+class LandedObject(LandedFile):
+    """An object of the landing zone. Its path is there from when it is opened to when it is
+    released."""
+
+    zone: S3LandingZone = field(kw_only=True, compare=False)
+    listed: Object = field(kw_only=True, compare=False)
+
+    def open(self) -> BinaryIO:
+        self.fetch()
+        return super().open()
+
+    def fetch(self) -> Path:
+        """A file with the object's content as it was listed.
+
+        Raises FileNotFoundError when it has gone, OSError when it is another one now, S3Error when
+        the bucket cannot be read.
+        """
+        if not self.path.exists():
+            coming = self.path.with_name(f"{self.path.name}.part")
+            try:
+                self.zone.bucket.download(self.listed, coming)
+            except MissingObjectError:
+                raise FileNotFoundError(f"{self.uri} has gone") from None
+            except ChangedObjectError:
+                raise OSError(f"{self.uri} was replaced while it was read") from None
+            coming.rename(self.path)
+        return self.path
+
+    def is_as_listed(self) -> bool:
+        found = self.zone.bucket.head(self.listed.key)
+        if found is None:
+            raise FileNotFoundError(f"{self.uri} has gone")
+        return found.etag == self.listed.etag
+
+    def release(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class S3LandingZone:
+    """A part of a bucket with ``articles/``, ``customers/``, ``transactions/`` and
+    ``dataset.toml`` below its prefix.
+
+    copies : where objects are fetched to; it goes when nobody has the zone or an object of it
+    """
+
+    bucket: Bucket
+    copies: tempfile.TemporaryDirectory = field(
+        default_factory=partial(tempfile.TemporaryDirectory, prefix="hm-landed-"), compare=False
+    )
+
+    def __str__(self) -> str:
+        return str(self.bucket)
+
+    def files(self, dataset: str) -> list[LandedFile]:
+        """The landed objects of ``dataset``, sub-folders included, sorted by uri; left out is what
+        a folder's zone leaves out."""
+        found = []
+        for each in self.bucket.list(f"{dataset}/"):
+            *folders, name = each.key.split("/")
+            if not is_landed(name) or any(folder.startswith(".") for folder in folders):
+                continue
+            # Its name is its own, and the end of its name says what it is.
+            suffix = "".join(Path(name.lower()).suffixes[-2:])
+            copy = Path(self.copies.name, f"{next(_numbers)}{suffix}")
+            found.append(
+                LandedObject(
+                    dataset,
+                    each.key,
+                    copy,
+                    each.size,
+                    f"{each.size}-{each.etag}",
+                    each.modified.timestamp(),
+                    zone=self,
+                    listed=each,
+                )
+            )
+        return sorted(found, key=lambda file: file.uri)
+
+    def here(self) -> LandingZone:
+        raise LandingError(
+            f"`hm land` writes to a folder, and HM_LANDING is {self}: land into a folder and copy "
+            f"it there, with `aws s3 sync FOLDER {self}` for example"
+        )
+
+    def dataset(self) -> DatasetInfo | None:
+        """As ``Landing.dataset``."""
+        path = self.bucket.uri(DATASET_FILE)
+        try:
+            text = self.bucket.read(DATASET_FILE).decode()
+        except MissingObjectError:
+            return None
+        except UnicodeDecodeError as error:
+            raise LandingError(f"{path} cannot be read: {error}") from None
+        return read_dataset_info(text, path)
