@@ -136,7 +136,7 @@ def _one_line(text: str | None) -> str:
 
 def _nothing_landed(settings: Settings) -> BuildError:
     return BuildError(
-        f"no purchases have landed in {settings.landing_zone.folder('transactions')}: put files "
+        f"no purchases have landed in {settings.landing_address}/transactions: put files "
         f"there, or land a sample with `hm land complete-journey`"
     )
 
@@ -167,6 +167,6 @@ def target_week(wanted: date | None, weeks: list[LandedWeek], settings: Settings
 
 def _nothing_loadable(settings: Settings) -> BuildError:
     return BuildError(
-        f"of the files in {settings.landing_zone.folder('transactions')} no row can be "
+        f"of the files in {settings.landing_address}/transactions no row can be "
         f"loaded: `hm status` says why"
     )

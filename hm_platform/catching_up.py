@@ -27,7 +27,7 @@ from hm_platform.landed_weeks import (
     weeks_to_load,
 )
 from hm_platform.landing.entry import Entry, from_table
-from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
+from hm_platform.landing.zone import DATASETS, LandedFile, Landing
 from hm_platform.settings import Settings
 from hm_platform.storage.places import storage_of
 from hm_platform.storage.tables import WAIT_S, Slice
@@ -256,7 +256,7 @@ def _age(file: LandedFile, now: datetime) -> timedelta:
     return now - datetime.fromtimestamp(file.changed_at, UTC)
 
 
-def _files(zone: LandingZone) -> list[LandedFile]:
+def _files(zone: Landing) -> list[LandedFile]:
     return [file for dataset in DATASETS for file in zone.files(dataset)]
 
 

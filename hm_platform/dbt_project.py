@@ -40,6 +40,9 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "HM_HOME": str(settings.home),
         "HM_STORAGE": settings.storage,
         "HM_FIRST_WEEK": str(settings.calendar.first_week),
+        "HM_S3_BUCKET": settings.s3_bucket,
+        "HM_S3_PREFIX": settings.s3_prefix,
+        "HM_S3_ENDPOINT": settings.s3_endpoint,
     }
 
 

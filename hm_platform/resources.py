@@ -25,7 +25,7 @@ from hm_platform.dbt_project import dbt_executable, dbt_project
 from hm_platform.landing.columns import rows_fingerprint
 from hm_platform.landing.entry import FileRows
 from hm_platform.landing.validating import MAX_REFUSED_SHARE, Rules
-from hm_platform.landing.zone import LandingZone
+from hm_platform.landing.zone import Landing, landing_at
 from hm_platform.settings import Settings
 from hm_platform.storage.io_managers import ArrowIOManager, ModelIOManager
 from hm_platform.storage.resource import LocalStorage, StorageResource
@@ -33,17 +33,18 @@ from hm_platform.storage.tables import Slice, table_exists
 
 
 class LandingResource(ConfigurableResource):
-    """The folder where new files arrive, and what its files are judged by."""
+    """Where new files arrive, and what they are judged by."""
 
-    root: str = Field(description="Path of the landing zone.")
+    root: str = Field(description="Path of the folder, or address as s3://bucket/folder.")
+    endpoint: str = Field(default="", description="Address of the server that speaks S3.")
     first_week: str = Field(description="First day of the first week, YYYY-MM-DD.")
     max_refused_share: float = Field(
         default=MAX_REFUSED_SHARE, description="Share of refused rows past which a file is held."
     )
 
     @property
-    def zone(self) -> LandingZone:
-        return LandingZone(Path(self.root))
+    def zone(self) -> Landing:
+        return landing_at(self.root, self.endpoint)
 
     def rules(self) -> Rules:
         """Raises LandingError when dataset.toml cannot be understood."""
@@ -116,10 +117,10 @@ class TablesResource(ConfigurableResource):
         return self.storage.tables.stream(_week(schema, table, week, columns))
 
     def row_counts(self, keys: Sequence[Sequence[str]]) -> dict[tuple[str, ...], int]:
-        """Rows of the tables (schema, table) that are there."""
-        tables = self.storage.tables
-        there = [(schema, table) for schema, table in keys if tables.exists(schema, table)]
-        return {key: tables.count(Slice(*key)) for key in there}
+        """Rows of the tables (schema, table) that are there; of weekly ones only where the storage
+        knows them."""
+        rows = {(s, t): self.storage.tables.table_rows(s, t) for s, t in keys}
+        return {key: count for key, count in rows.items() if count is not None}
 
 
 def _week(
@@ -222,7 +223,16 @@ class ModelsResource(ConfigurableResource):
 
 def build_storage(settings: Settings) -> StorageResource:
     """The storage of these settings."""
-    return LocalStorage(home=str(settings.home))
+    if settings.storage == "local":
+        return LocalStorage(home=str(settings.home))
+    from hm_platform.storage.s3.resource import S3Connection, S3Storage
+
+    return S3Storage(
+        s3=S3Connection(endpoint_url=settings.s3_endpoint or None),
+        bucket=settings.s3_bucket,
+        prefix=settings.s3_prefix.strip("/"),
+        home=str(settings.home),
+    )
 
 
 def build_resources(settings: Settings) -> Mapping[str, Any]:
@@ -234,7 +244,8 @@ def build_resources(settings: Settings) -> Mapping[str, Any]:
         "model_io_manager": ModelIOManager(storage=storage),
         "models": ModelsResource(storage=storage),
         "landing": LandingResource(
-            root=str(settings.landing_zone.root),
+            root=settings.landing_address,
+            endpoint=settings.s3_endpoint,
             first_week=str(settings.calendar.first_week),
             max_refused_share=settings.max_refused_share,
         ),

@@ -8,21 +8,22 @@ always a misspelt one. Nothing else in the package reads the environment.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hm_platform.calendar import Calendar
 from hm_platform.errors import PlatformError
 from hm_platform.landing.validating import MAX_REFUSED_SHARE, Rules
-from hm_platform.landing.zone import LandingZone
+from hm_platform.landing.zone import Landing, landing_at
 from hm_platform.notifying.address import channel_of
 
 HM_FIRST_WEEK_DEFAULT = date(2018, 9, 19)
@@ -49,11 +50,29 @@ class Settings(BaseSettings):
         default=Path("data"),
         description="Local state: warehouse, models, reports and Dagster's own storage.",
     )
-    landing: Path | None = Field(
-        default=None, description="The folder where new files arrive; by default HM_HOME/landing."
+    landing: str | None = Field(
+        default=None,
+        description="Where new files arrive: a folder, by default HM_HOME/landing, or an address "
+        "as s3://bucket/folder.",
     )
-    storage: Literal["local"] = Field(
-        default="local", description="Where tables and artifacts live: DuckDB and disk."
+    storage: Literal["local", "s3"] = Field(
+        default="local",
+        description="Where tables and artifacts live: in DuckDB and on disk, or on S3.",
+    )
+    s3_bucket: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
+        description="The bucket, for HM_STORAGE=s3.",
+    )
+    s3_prefix: str = Field(
+        default="",
+        pattern=r"^/?([\w.=+-]+(/[\w.=+-]+)*)?/?$",
+        description="What all keys in the bucket begin with, as hm/production.",
+    )
+    s3_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/@]+(/[^\s@]*)?)?$",
+        description="Address of a server that speaks S3, as http://127.0.0.1:9000; by default AWS.",
     )
     first_week: date | None = Field(
         default=None,
@@ -85,11 +104,22 @@ class Settings(BaseSettings):
         description="Where notices go: console, a Slack incoming webhook, or an SNS topic's ARN.",
     )
 
-    @field_validator("home", "landing")
+    @field_validator("home")
     @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
+    def _absolute(cls, path: Path) -> Path:
         # Child processes and a changed working directory must find the same place.
-        return None if path is None else path.expanduser().absolute()
+        return path.expanduser().absolute()
+
+    @field_validator("landing")
+    @classmethod
+    def _landing_address(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
+        if "://" not in address:
+            return str(Path(address).expanduser().absolute())
+        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=+-]+)*/?", address):
+            raise ValueError("has to be a folder, or an address as s3://bucket/folder")
+        return address.rstrip("/")
 
     @field_validator("notify")
     @classmethod
@@ -97,9 +127,20 @@ class Settings(BaseSettings):
         channel_of(address.get_secret_value())
         return address
 
+    @model_validator(mode="after")
+    def _s3_has_a_bucket(self) -> Self:
+        if self.storage == "s3" and not self.s3_bucket:
+            raise ValueError("HM_STORAGE=s3 needs HM_S3_BUCKET, the bucket to keep everything in")
+        return self
+
     @property
-    def landing_zone(self) -> LandingZone:
-        return LandingZone(self.landing or self.home / "landing")
+    def landing_address(self) -> str:
+        """A folder, or an address that begins with s3://."""
+        return self.landing or str(self.home / "landing")
+
+    @property
+    def landing_zone(self) -> Landing:
+        return landing_at(self.landing_address, self.s3_endpoint)
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -145,6 +186,8 @@ def load_settings() -> Settings:
 
 def _problem(error: ErrorDetails) -> str:
     """A setting, its value unless that is a secret, and what is wrong with it."""
+    if not error["loc"]:
+        return error["msg"].removeprefix("Value error, ")
     name = str(error["loc"][0])
     secret = Settings.model_fields[name].annotation is SecretStr
     value = "" if secret else f"={error['input']!r}"

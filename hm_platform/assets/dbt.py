@@ -33,6 +33,7 @@ from hm_platform.assets.partitions import SETTINGS, days, one_run, weekly
 from hm_platform.dbt_lineage import column_lineage
 from hm_platform.dbt_project import WEEKLY, build_arguments, dbt_project, environment
 from hm_platform.resources import TablesResource
+from hm_platform.storage.io_managers import row_counts
 from hm_platform.storage.unfinished import remove_abandoned, unfinished
 
 
@@ -126,7 +127,7 @@ def _build(
                 event = event.with_metadata(
                     {
                         **event.metadata,
-                        "dagster/row_count": rows[tuple(key.path)],
+                        **row_counts(rows.get(tuple(key.path)), None),
                         "dagster/column_lineage": MetadataValue.column_lineage(
                             _lineage(invocation, event.metadata)
                         ),

@@ -39,7 +39,7 @@ def complete_journey(through: Through = None) -> None:
     """The Complete Journey: 1.47 million real purchases of 2,469 households in 2017."""
     from hm_platform.landing.complete_journey import land
 
-    _report(land(load_settings().landing_zone, _day(through), say))
+    _report(land(load_settings().landing_zone.here(), _day(through), say))
 
 
 @app.command(
@@ -61,7 +61,7 @@ def kaggle(
     """H&M's competition data: 31.8 million purchases, as downloaded from Kaggle."""
     from hm_platform.landing.kaggle import land
 
-    _report(land(load_settings().landing_zone, folder, fraction, _day(through), say))
+    _report(land(load_settings().landing_zone.here(), folder, fraction, _day(through), say))
 
 
 @app.command(epilog="Example: [bold]hm land synthetic --customers 10000 --weeks 30 --seed 1[/]")
@@ -73,7 +73,7 @@ def synthetic(
     """Made-up data in H&M's shape, of any size; the same arguments give the same bytes."""
     from hm_platform.landing.synthetic import land
 
-    _report(land(load_settings().landing_zone, customers, weeks, seed, say))
+    _report(land(load_settings().landing_zone.here(), customers, weeks, seed, say))
 
 
 def _day(through: datetime | None) -> date | None:
@@ -86,4 +86,4 @@ def _report(landed: Landed) -> None:
     if landed.removed:
         changes += f", {len(landed.removed)} removed"
     say(f"{landed.name}: {landed.rows:,} purchases, {landed.first_day} to {landed.last_day}")
-    say(f"{changes} in {zone.root}")
+    say(f"{changes} in {zone}")

@@ -21,9 +21,7 @@ def print_status(settings: Settings) -> None:
     console = Console(highlight=False)
     zone = settings.landing_zone
     dataset = zone.dataset()
-    console.print(
-        f"[bold]Landing zone[/]  {zone.root}" + (f"  ({dataset.name})" if dataset else "")
-    )
+    console.print(f"[bold]Landing zone[/]  {zone}" + (f"  ({dataset.name})" if dataset else ""))
     for name in ("articles", "customers", "transactions"):
         files = zone.files(name)
         size = sum(file.size for file in files) / 1e6

@@ -73,6 +73,9 @@ class Warehouse:
         with self._holding(source) as connection:
             return warehouse.count(connection, source)
 
+    def table_rows(self, schema: str, table: str) -> int | None:
+        return self.count(Slice(schema, table)) if self.exists(schema, table) else None
+
     @contextmanager
     def sql(self, *_: Slice) -> Iterator[duckdb.DuckDBPyConnection]:
         wait_s = LOOKING_WAIT_S if self.read_only else WAIT_S

@@ -15,6 +15,7 @@ from hm_platform.storage.tables import Tables
 
 if TYPE_CHECKING:
     from hm_platform.settings import Settings
+    from hm_platform.storage.s3.bucket import Bucket
 
 RECOMMENDER = "recommender"
 """The model that there is."""
@@ -79,4 +80,27 @@ def storage_of(settings: Settings, *, read_only: bool = True) -> Storage:
 
     read_only : whether tables are only looked at, as by commands
     """
+    if settings.storage == "s3":
+        return s3_storage(bucket_of(settings), settings.home)
     return local_storage(settings.home, read_only=read_only)
+
+
+def bucket_of(settings: Settings) -> Bucket:
+    """The bucket of these settings: the same one each time, with the connections that it has."""
+    from hm_platform.storage.s3.bucket import bucket_at
+
+    return bucket_at(settings.s3_bucket, settings.s3_prefix.strip("/"), settings.s3_endpoint)
+
+
+def s3_storage(bucket: Bucket, home: Path) -> Storage:
+    """Everything in a bucket; models that are read are kept under the folder ``home`` too."""
+    # What speaks to S3 takes long to import and need not be installed.
+    from hm_platform.storage.s3.models import S3Models
+    from hm_platform.storage.s3.pages import S3Pages
+    from hm_platform.storage.s3.tables import S3Tables
+
+    return Storage(
+        S3Tables(bucket),
+        S3Models(bucket, f"models/{RECOMMENDER}", home / "cache" / "models" / RECOMMENDER),
+        S3Pages(bucket, "reports"),
+    )

@@ -112,6 +112,10 @@ class Tables(Protocol):
     def count(self, source: Slice) -> int:
         """Rows of a slice."""
 
+    def table_rows(self, schema: str, table: str) -> int | None:
+        """Rows of a whole table; None where there is none, or where it would take a look at every
+        week to know."""
+
     def sql(self, *sources: Slice) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A connection to ask in SQL, in which each of these tables goes by its name.
 

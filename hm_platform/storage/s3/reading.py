@@ -1,0 +1,169 @@
+"""Reading Parquet objects into Arrow: only the columns and row groups that are asked for.
+
+Small objects are read whole and several ahead, in one request each; of large ones only what is
+needed, in large ranges over several connections. Either way one version of an object is read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from hm_platform.storage.s3.bucket import CONNECTIONS, Bucket, Object
+from hm_platform.storage.s3.errors import ChangedObjectError, MissingObjectError
+from hm_platform.storage.s3.parquet import SMALL_BYTES, ObjectFile
+from hm_platform.storage.tables import BATCH_ROWS, Slice, TableError
+
+AHEAD = 16
+"""How many objects are asked for before they are needed."""
+
+KEPT_BYTES = 64 << 20
+"""How much of what was read last is kept, since commands and sensors ask for the same small
+objects again and again."""
+
+FORMAT = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(
+        pre_buffer=True, cache_options=pa.CacheOptions(hole_size_limit=1 << 20, lazy=False)
+    )
+)
+
+
+class Reading:
+    """Reads the objects of a bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._kept = _Kept()
+
+    def table(self, objects: Sequence[Object], source: Slice) -> pa.Table:
+        """The rows of these objects that are in the slice, as one table."""
+        return self.stream(objects, source).read_all()
+
+    def stream(self, objects: Sequence[Object], source: Slice) -> pa.RecordBatchReader:
+        """The same as batches, object after object, each read when it is its turn."""
+        whole = self.unified(objects, source)
+        names = list(source.columns) or whole.names
+        missing = [name for name in names if name not in whole.names]
+        if missing:
+            raise TableError(
+                f"{source.schema}.{source.table} has no column {', '.join(missing)}: build it again"
+            )
+        schema = pa.schema([whole.field(name) for name in names])
+        return pa.RecordBatchReader.from_batches(
+            schema, self._batches(objects, source, whole, names)
+        )
+
+    def unified(self, objects: Sequence[Object], source: Slice) -> pa.Schema:
+        """The columns of all these objects. Raises TableError where two disagree about a type."""
+        with ThreadPoolExecutor(CONNECTIONS) as threads:
+            schemas = list(threads.map(self.schema, objects))
+        try:
+            return pa.unify_schemas(schemas)
+        except pa.ArrowInvalid as error:
+            raise TableError(
+                f"weeks of {source.schema}.{source.table} do not fit together, build them again: "
+                f"{error}"
+            ) from None
+
+    def schema(self, found: Object) -> pa.Schema:
+        """The columns of one object."""
+        return pq.read_schema(self._file(found)).remove_metadata()
+
+    def rows(self, objects: Sequence[Object]) -> int:
+        """How many rows there are in all, which the files say themselves."""
+        with ThreadPoolExecutor(CONNECTIONS) as threads:
+            return sum(threads.map(lambda o: pq.read_metadata(self._file(o)).num_rows, objects))
+
+    def _batches(
+        self, objects: Sequence[Object], source: Slice, schema: pa.Schema, names: list[str]
+    ) -> Iterator[pa.RecordBatch]:
+        wanted = _expression(source, schema)
+        for file in self._ahead(objects):
+            scanner = FORMAT.make_fragment(file).scanner(
+                schema=schema,
+                columns=names,
+                filter=wanted,
+                batch_size=BATCH_ROWS,
+                batch_readahead=4,
+            )
+            for batch in scanner.to_batches():
+                if len(batch):
+                    yield batch
+
+    def _ahead(self, objects: Sequence[Object]) -> Iterator[pa.NativeFile]:
+        """The objects as files, the next ones being read while one is used."""
+        with ThreadPoolExecutor(CONNECTIONS) as threads:
+            coming: deque[Future[pa.NativeFile]] = deque()
+            left = iter(objects)
+            try:
+                while True:
+                    while len(coming) < AHEAD and (found := next(left, None)) is not None:
+                        coming.append(threads.submit(self._file, found))
+                    if not coming:
+                        return
+                    yield coming.popleft().result()
+            finally:
+                for each in coming:
+                    each.cancel()
+
+    def _file(self, found: Object) -> pa.NativeFile:
+        if found.size > SMALL_BYTES:
+            return pa.PythonFile(ObjectFile(self._bucket, found), mode="r")
+        content = self._kept.get(found)
+        if content is None:
+            content = self._small(found)
+            self._kept.put(found, content)
+        return pa.BufferReader(content)
+
+    def _small(self, found: Object) -> bytes:
+        try:
+            return self._bucket.read_version(found)
+        except (ChangedObjectError, MissingObjectError):
+            # Nothing of it has been read: the new version is as good as the old one was.
+            return self._bucket.read(found.key)
+
+
+class _Kept:
+    """Small objects that were read lately."""
+
+    def __init__(self) -> None:
+        self._content: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, found: Object) -> bytes | None:
+        with self._lock:
+            content = self._content.get((found.key, found.etag))
+            if content is not None:
+                self._content.move_to_end((found.key, found.etag))
+            return content
+
+    def put(self, found: Object, content: bytes) -> None:
+        with self._lock:
+            self._bytes += len(content) - len(self._content.pop((found.key, found.etag), b""))
+            self._content[found.key, found.etag] = content
+            while self._bytes > KEPT_BYTES:
+                self._bytes -= len(self._content.popitem(last=False)[1])
+
+
+def _expression(source: Slice, schema: pa.Schema) -> pc.Expression | None:
+    """The rows of the slice, as what Arrow can leave out while it reads."""
+    wanted = None
+    conditions = []
+    for name, values in source.only.items():
+        listed = [values] if isinstance(values, str) else list(values)
+        typed = pa.array(listed, pa.string()).cast(schema.field(name).type)
+        conditions.append(pc.field(name).isin(typed))
+    if source.days is not None:
+        start, end = (pa.scalar(day, schema.field(source.by).type) for day in source.days)
+        conditions.append((pc.field(source.by) >= start) & (pc.field(source.by) < end))
+    for condition in conditions:
+        wanted = condition if wanted is None else wanted & condition
+    return wanted
