@@ -76,6 +76,15 @@ class TablesResource(ConfigurableResource):
         rows = Slice("raw", "transactions", (start, end), "t_dat", {"uri": uris})
         return self.storage.tables.stream(rows)
 
+    def of_customers(self, ids: Sequence[str], before: date, columns: Sequence[str]) -> pa.Table:
+        """Some columns of what these customers bought before a week, from
+        ``marts.joined_transactions``."""
+        weeks = (date.min, before)
+        rows = Slice(
+            "marts", "joined_transactions", weeks, only={"customer_id": ids}, columns=columns
+        )
+        return self.storage.tables.read(rows)
+
     def loaded_rows(
         self, calendar: Calendar, start: date | None = None, end: date | None = None
     ) -> dict[date, list[FileRows]]:

@@ -270,9 +270,9 @@ class BehavioralRecList(RecList):
     @rec_test("stability", display_type=CHART_TYPE.BARS)
     def test_stability(self) -> Outcome:
         """
-        Small changes must change a list little: the last article that a customer bought is
-        forgotten, or the articles of a day are put in another order. The same customers asked
-        again, with others and in another order, must get the very same lists.
+        Small changes must change a list little: the last purchase that a customer made is
+        forgotten, one piece of one article, or the articles of a day are put in another order. The
+        same customers asked again, with others and in another order, must get the very same lists.
         """
         return Outcome(stability.effects(self.inputs.stability, self.inputs.seed))
 

@@ -37,12 +37,14 @@ class Week:
 
     snapshot : what was known when the test week began
     bought : what was bought in it
+    purchases : what the customers who are asked again (:func:`asked_again`) had bought before it
     served, before, drift : as in ReportInputs
     """
 
     dataset: str
     snapshot: Snapshot
     bought: Purchased
+    purchases: pa.Table
     train: Audit
     validation: Audit
     test: SplitVolume
@@ -88,7 +90,12 @@ def report_inputs(
         as_if_new=as_if_new(compared(model.models, model.published()), snapshot, bought),
         cold_articles=cold_articles(model.retrieval().prepare(snapshot), snapshot, bought),
         stability=stability(
-            WithFallback(model.published()), snapshot, bought.customers, lists, seed
+            WithFallback(model.published()),
+            snapshot,
+            bought.customers,
+            lists,
+            week.purchases,
+            seed,
         ),
         served=week.served,
         provenance=Provenance(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from hm_platform.behaviour.bootstrap import Bootstrap
@@ -23,7 +24,7 @@ class Stability:
 
     asked_again : the same customers, in another order and some twice; 1 where the list is the same
         to the last place, else 0
-    without_last : the article that they bought last is forgotten; over those who have another
+    without_last : their last purchase is forgotten; over those who made another one
     reordered : the articles that they bought on one day are in another order; over those who
         bought several on a day
     """
@@ -33,20 +34,31 @@ class Stability:
     reordered: NDArray[np.float64]
 
 
+def asked_again(customers: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Which of these customers are asked again: at most MOST of them, evenly spread."""
+    return customers[_chosen(len(customers))]
+
+
 def stability(
     recommender: Recommender,
     snapshot: Snapshot,
     customers: NDArray[np.int32],
     lists: NDArray[np.int32],
+    purchases: pa.Table,
     seed: int,
 ) -> Stability:
     """Ask a recommender again after small changes.
 
     recommender : as it is published, so with what steps in where it has nothing to go by
-    customers : indices, shape (n,); at most MOST of them are asked, evenly spread
+    customers : indices, shape (n,), of whom :func:`asked_again` says who is asked
     lists : shape (n, k), what it recommends to them
+    purchases : all that those who are asked bought before the cut-off, as
+        :func:`~hm_platform.features.forgetting.without_last_purchase` reads them
     """
-    chosen = np.unique(np.linspace(0, len(customers) - 1, MOST).astype(int))
+    # Hamilton takes seconds to import.
+    from hm_platform.features.forgetting import without_last_purchase
+
+    chosen = _chosen(len(customers))
     asked, lists, k = customers[chosen], lists[chosen], lists.shape[1]
     random = np.random.default_rng(seed)
 
@@ -56,12 +68,12 @@ def stability(
     same = np.ones(len(asked))
     np.minimum.at(same, twice, (again == lists[twice]).all(axis=1).astype(float))
 
-    history = snapshot.histories
-    several = history.lengths()[asked] > 1
+    several = snapshot.customers["purchases_total"][asked] > 1
     # One changed snapshot at a time: the histories of a large shop fill a gigabyte.
-    changed = replace(snapshot, histories=_without_last(history, asked[several]))
+    changed = without_last_purchase(snapshot, asked[several], purchases)
     without_last = _kept(recommender, changed, asked[several], lists[several], k)
-    shuffled, moved = _shuffled_days(history, asked, random)
+    del changed
+    shuffled, moved = _shuffled_days(snapshot.histories, asked, random)
     changed = replace(snapshot, histories=shuffled)
     reordered = _kept(recommender, changed, asked[moved], lists[moved], k)
     return Stability(same, without_last, reordered)
@@ -88,6 +100,10 @@ def effects(found: Stability | None, seed: int) -> list[Effect]:
     return result
 
 
+def _chosen(n: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, n - 1, MOST).astype(np.int64))
+
+
 def _kept(
     recommender: Recommender,
     changed: Snapshot,
@@ -104,16 +120,6 @@ def _kept(
         article = before[:, column, None]
         kept += ((after == article) & (article >= 0)).any(axis=1)
     return kept / np.maximum((before >= 0).sum(axis=1), 1)
-
-
-def _without_last(history: Histories, customers: NDArray[np.int32]) -> Histories:
-    """The histories with the most recent article of some customers, who have one, left out."""
-    gone = np.zeros(len(history.articles), dtype=bool)
-    gone[history.offsets[customers]] = True
-    lengths = history.lengths().copy()
-    lengths[customers] -= 1
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return history.taking(offsets, np.flatnonzero(~gone))
 
 
 def _shuffled_days(

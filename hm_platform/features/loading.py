@@ -66,14 +66,8 @@ def load_snapshot(
             f"different cut-offs, {cutoff} and {customer_rows['cutoff'][0]}: rebuild both"
         )
     n_articles, n_customers = len(article_ids), len(customer_ids)
-    past = _Sparse("purchase_histories", purchase_histories, week, split, cutoff, n_customers)
+    histories = load_histories(purchase_histories, week, split, cutoff, n_customers, n_articles)
     near = _Sparse("copurchases", copurchases, week, split, cutoff, n_articles)
-    histories = Histories(
-        past.offsets,
-        past.indices("articles", n_articles),
-        **{name: past.elements(name) for name in _PAIR_NUMBERS},
-        decayed=np.stack([past.elements(f"decayed_{half}") for half in HALF_LIVES], axis=1),
-    )
     neighbours = Neighbours(
         near.offsets, near.indices("neighbours", n_articles), near.elements("scores")
     )
@@ -89,6 +83,27 @@ def load_snapshot(
         customers=_features(customer_rows, "customers"),
         histories=histories,
         copurchases=neighbours,
+    )
+
+
+def load_histories(
+    purchase_histories: Rows,
+    week: date,
+    split: str,
+    cutoff: date,
+    n_customers: int,
+    n_articles: int,
+) -> Histories:
+    """The histories of one split, empty for customers without a row.
+
+    Raises FeatureError when they are of another cut-off, or do not fit the numbers of entities.
+    """
+    past = _Sparse("purchase_histories", purchase_histories, week, split, cutoff, n_customers)
+    return Histories(
+        past.offsets,
+        past.indices("articles", n_articles),
+        **{name: past.elements(name) for name in _PAIR_NUMBERS},
+        decayed=np.stack([past.elements(f"decayed_{half}") for half in HALF_LIVES], axis=1),
     )
 
 

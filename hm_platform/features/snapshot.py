@@ -77,6 +77,28 @@ class Histories:
         }
         return Histories(offsets, **taken)
 
+    def replacing(self, customers: NDArray[np.integer], histories: Histories) -> Histories:
+        """The same, with other histories for some customers.
+
+        customers : indices, shape (m,), ascending
+        histories : those of m customers, in that order
+        """
+        before = self.lengths()
+        after = before.copy()
+        after[customers] = histories.lengths()
+        offsets = np.concatenate([[0], np.cumsum(after)]).astype(np.int64)
+        others = np.ones(len(before), dtype=bool)
+        others[customers] = False
+        kept, stays = np.repeat(others, before), np.repeat(others, after)
+        replaced = {}
+        for name in (f.name for f in fields(self) if f.name != "offsets"):
+            mine = getattr(self, name)
+            values = np.empty((len(stays), *mine.shape[1:]), dtype=mine.dtype)
+            values[stays] = mine[kept]
+            values[~stays] = getattr(histories, name)
+            replaced[name] = values
+        return Histories(offsets, **replaced)
+
 
 @dataclass(frozen=True)
 class Neighbours:
@@ -123,6 +145,14 @@ class Snapshot:
     def n_customers(self) -> int:
         return len(self.customer_ids)
 
+    def purchase_features(self) -> list[catalogue.Column]:
+        """The customer features of the snapshot that come from purchases."""
+        return [
+            feature
+            for feature in catalogue.features("customers")
+            if feature.tags["unit"] in _WITHOUT_PURCHASES and feature.name in self.customers
+        ]
+
     def as_if_new(self, customers: NDArray[np.integer]) -> Snapshot:
         """The same, as if these customers had never bought and no model knew them.
 
@@ -136,8 +166,7 @@ class Snapshot:
         hidden[customers] = True
         forgotten = {
             feature.name: _forgotten(self.customers[feature.name], feature, hidden)
-            for feature in catalogue.features("customers")
-            if feature.tags["unit"] in _WITHOUT_PURCHASES and feature.name in self.customers
+            for feature in self.purchase_features()
         }
         return replace(
             self,

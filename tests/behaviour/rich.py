@@ -157,10 +157,12 @@ def _snapshot(weights: NDArray, random: np.random.Generator) -> Snapshot:
 
 
 def histories(lengths: NDArray, n_articles: int, random: np.random.Generator) -> Histories:
-    """Distinct articles for each customer, most recent first, often several on a day."""
+    """Distinct articles for each customer, each bought once, most recent first, often several on a
+    day and then by index."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     articles = [random.choice(n_articles, n, replace=False) for n in lengths]
     since = [np.sort(random.integers(1, 4, n)) for n in lengths]
+    articles = [a[np.lexsort((a, d))] for a, d in zip(articles, since, strict=True)]
     days = np.concatenate([*since, np.zeros(0)]).astype(np.int32)
     ones = np.ones_like(days)
     return Histories(
@@ -168,6 +170,22 @@ def histories(lengths: NDArray, n_articles: int, random: np.random.Generator) ->
         np.concatenate([*articles, np.zeros(0)]).astype(np.int32),
         *(ones, ones, days, days, -ones, ones, ones),
         decayed=np.ones((len(days), 3), np.float32),
+    )
+
+
+def purchases_of(known: Snapshot) -> pa.Table:
+    """The purchases of these histories, as ``marts.joined_transactions`` has them."""
+    history = known.histories
+    owner = np.repeat(np.arange(known.n_customers), history.lengths())
+    days = np.datetime64(known.cutoff, "D") - history.days_since_last
+    return pa.table(
+        {
+            "week": days - (days - np.datetime64(known.week, "D")).astype(int) % 7,
+            "t_dat": days,
+            "customer_id": known.customer_ids.take(pa.array(owner)),
+            "article_id": known.article_ids.take(pa.array(history.articles)),
+            "sales_channel_id": np.ones(len(owner), dtype=np.int8),
+        }
     )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 
-from hm_platform.behaviour.stability import _shuffled_days, _without_last
+from hm_platform.behaviour.stability import _shuffled_days
 from hm_platform.features.snapshot import Histories
 
 
@@ -27,27 +25,6 @@ def by_customer(known: Histories) -> list[list[int]]:
 
 
 KNOWN = of([(1, 1), (2, 1), (3, 5)], [(4, 2)], [], [(5, 2), (6, 2), (7, 2), (8, 9)])
-
-
-def test_the_last_article_is_forgotten_and_nothing_else() -> None:
-    found = _without_last(KNOWN, np.array([0, 3], dtype=np.int32))
-    assert by_customer(found) == [[2, 3], [4], [], [6, 7, 8]]
-    assert by_customer(KNOWN) == [[1, 2, 3], [4], [], [5, 6, 7, 8]]
-
-
-def test_whatever_is_known_of_an_entry_goes_with_it() -> None:
-    found = _without_last(KNOWN, np.array([0], dtype=np.int32))
-    kept = np.flatnonzero(KNOWN.articles != 1)
-    for field in fields(Histories):
-        if field.name != "offsets":
-            np.testing.assert_array_equal(
-                getattr(found, field.name), getattr(KNOWN, field.name)[kept]
-            )
-
-
-def test_the_order_of_customers_asked_does_not_matter() -> None:
-    one, other = (_without_last(KNOWN, np.array(a, dtype=np.int32)) for a in ([3, 0], [0, 3]))
-    assert by_customer(one) == by_customer(other)
 
 
 def test_days_stay_in_order_and_hold_the_same_articles() -> None:

@@ -44,6 +44,7 @@ def week(validation_end: date = VALIDATION) -> Week:
         dataset="Made-up shop",
         snapshot=snapshot,
         bought=bought_in(WORLD.validation),
+        purchases=WORLD.transactions(snapshot.cutoff),
         train=Audit(SplitVolume("train", 9, *days, 3, 3), "aa", SALES * 2),
         validation=Audit(SplitVolume("validation", 9, *days, 3, 3), "other", SALES),
         test=SplitVolume("test", 9, VALIDATION, WEEK, 3, 3),

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hm_platform.behaviour import stability as module
-from hm_platform.behaviour.stability import Stability, effects, stability
+from hm_platform.behaviour.stability import Stability, asked_again, effects, stability
 from hm_platform.features.snapshot import Histories, Snapshot
 from hm_platform.modelling.baselines.popularity import Popularity
 from hm_platform.modelling.baselines.repurchase import Repurchase
@@ -18,7 +18,8 @@ from hm_platform.modelling.fallback import WithFallback
 from hm_platform.modelling.ranking import empty
 from hm_platform.modelling.recommenders import Recommendations, Recommender
 from tests.behaviour.numbers import named
-from tests.behaviour.rich import ARTICLES, BUYERS, CUSTOMERS, K, histories, rich
+from tests.behaviour.rich import ARTICLES, BUYERS, CUSTOMERS, K, histories, purchases_of, rich
+from tests.modelling.worlds import World, day
 
 ALL = np.arange(BUYERS, dtype=np.int32)
 Lists = Callable[[Histories, NDArray[np.int32], int], NDArray[np.int32]]
@@ -52,7 +53,7 @@ def asked(
 ) -> Stability:
     """What becomes of the lists that the recommender gives these customers."""
     lists = recommender.prepare(known).top(customers, K).articles
-    return stability(recommender, known, customers, lists, seed)
+    return stability(recommender, known, customers, lists, purchases_of(known), seed)
 
 
 def steady(known: Histories, customers: NDArray[np.int32], k: int) -> NDArray[np.int32]:
@@ -172,9 +173,12 @@ def test_short_lists_are_shares_of_what_was_there(snapshot: Snapshot) -> None:
     assert set(asked(Toy(nothing), snapshot, ALL).without_last.tolist()) == {0}
 
 
-def test_customers_with_one_article_have_none_to_forget(snapshot: Snapshot) -> None:
+def test_customers_with_one_purchase_have_none_to_forget(snapshot: Snapshot) -> None:
+    once = np.ones(CUSTOMERS, dtype=np.int32)
     single = replace(
-        snapshot, histories=histories(np.ones(CUSTOMERS, int), ARTICLES, np.random.default_rng(0))
+        snapshot,
+        histories=histories(once, ARTICLES, np.random.default_rng(0)),
+        customers={**snapshot.customers, "purchases_total": once},
     )
     found = asked(Toy(last_bought), single, ALL)
     assert len(found.asked_again) == BUYERS
@@ -186,6 +190,30 @@ def test_customers_with_one_article_have_none_to_forget(snapshot: Snapshot) -> N
     assert told["same list for the same customer"].value == 1
 
 
+def test_one_purchase_is_forgotten_and_not_its_article() -> None:
+    """Customers who bought article 1 on three days, and article 2 once before."""
+    bought = [(1, 1), (8, 1), (22, 1), (30, 2)]
+    world = World([(day(d), c, a) for d, a in bought for c in range(3)], 4, 3)
+    shown: list[Snapshot] = []
+
+    class Watched(Toy):
+        def prepare(self, snapshot: Snapshot) -> _Prepared:
+            shown.append(snapshot)
+            return super().prepare(snapshot)
+
+    known, everybody = world.snapshot(), np.arange(3, dtype=np.int32)
+    lists = steady(known.histories, everybody, K)
+    stability(Watched(steady), known, everybody, lists, world.transactions(known.cutoff), 1)
+
+    without = shown[1]
+    assert without.histories.articles.tolist() == [1, 2] * 3
+    assert without.histories.purchases.tolist() == [2, 1] * 3
+    assert without.histories.days_since_last.tolist() == [8, 30] * 3
+    assert without.histories.days_since_previous.tolist() == [22, -1] * 3
+    assert without.customers["purchases_total"].tolist() == [3] * 3
+    assert without.customers["days_since_last_purchase"].tolist() == [8] * 3
+
+
 def test_nobody_is_asked_more_often_than_needed(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +221,8 @@ def test_nobody_is_asked_more_often_than_needed(
     assert len(asked(Toy(steady), snapshot, ALL).asked_again) == 10
     three = np.array([5, 1, 9], dtype=np.int32)
     assert len(asked(Toy(steady), snapshot, three).asked_again) == 3
+    assert len(asked_again(ALL)) == 10
+    assert asked_again(three).tolist() == [5, 1, 9]
 
 
 def test_the_same_seed_gives_the_same_numbers(snapshot: Snapshot) -> None:

@@ -83,6 +83,7 @@ def week_of(world: World, snapshot: Snapshot | None = None) -> Week:
         dataset="Made-up shop",
         snapshot=snapshot_of(world) if snapshot is None else snapshot,
         bought=bought_in(test),
+        purchases=world.transactions(WEEK),
         train=audit("train", world.train.to_reader(), ARTICLES),
         validation=audit("validation", world.validation.to_reader(), ARTICLES),
         test=volume("test", test.to_reader()),

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from hm_platform.features.decay import HALF_LIVES
 from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
-from tests.modelling.shop_features import article_numbers, customer_numbers
+from tests.modelling.shop_features import article_numbers, customer_numbers, is_online
 
 WEEK = date(2020, 3, 4)
 VALIDATION = WEEK - timedelta(days=7)
@@ -53,6 +53,19 @@ class World:
                 "t_dat": pa.array([p[0] for p in rows], pa.date32()),
                 "customer_index": pa.array([p[1] for p in rows], pa.int32()),
                 "article_index": pa.array([p[2] for p in rows], pa.int32()),
+            }
+        )
+
+    def transactions(self, end: date) -> pa.Table:
+        """The purchases before ``end`` as ``marts.joined_transactions`` has them."""
+        rows = sorted(p for p in self.purchases if p[0] < end)
+        return pa.table(
+            {
+                "week": pa.array([p[0] - (p[0] - WEEK) % timedelta(7) for p in rows], pa.date32()),
+                "t_dat": pa.array([p[0] for p in rows], pa.date32()),
+                "customer_id": pa.array([f"c{p[1]}" for p in rows], pa.string()),
+                "article_id": pa.array([f"0{p[2]:05d}" for p in rows], pa.string()),
+                "sales_channel_id": pa.array([1 + is_online(p) for p in rows], pa.int8()),
             }
         )
 

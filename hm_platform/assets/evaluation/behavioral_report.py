@@ -13,6 +13,7 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
+    AssetDep,
     AssetExecutionContext,
     AssetIn,
     AssetKey,
@@ -43,6 +44,8 @@ from hm_platform.resources import (
 
 REPORT = AssetKey(["evaluation", "behavioral_report"])
 TESTS = AssetKey(["evaluation", "behavioral_tests"])
+PURCHASES = ("week", "t_dat", "customer_id", "article_id", "sales_channel_id")
+"""What is read of the purchases of customers who are asked again."""
 
 
 def _output(key: AssetKey, description: str) -> AssetOut:
@@ -95,6 +98,8 @@ def _check(test: str, bounds: Bounds) -> AssetCheckSpec:
         **INDICES,
         **feature_inputs("test"),
     },
+    # Read in part: what some hundred customers bought.
+    deps=[AssetDep(["marts", "joined_transactions"], partition_mapping=whole_history)],
     outs={
         "report": _output(
             REPORT,
@@ -142,6 +147,7 @@ def behavioral_report(
     from hm_platform.behaviour.reclist_tests import run_behavioral_tests
     from hm_platform.behaviour.report import render_html, render_nobody_bought
     from hm_platform.behaviour.scoring import Week, report_inputs
+    from hm_platform.behaviour.stability import asked_again
     from hm_platform.behaviour.week import audit, catalogue, served_lists, volume, week_before
     from hm_platform.drift.view import drift_view
     from hm_platform.features.encoders import Encoders
@@ -202,6 +208,11 @@ def behavioral_report(
             dataset=dataset,
             snapshot=snapshot,
             bought=bought,
+            purchases=tables.of_customers(
+                snapshot.customer_ids.take(pa.array(asked_again(bought.customers))).to_pylist(),
+                snapshot.cutoff,
+                PURCHASES,
+            ),
             train=audit("train", train, snapshot.n_articles),
             validation=audit("validation", validation, snapshot.n_articles),
             test=volume("test", test.to_reader()),

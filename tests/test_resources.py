@@ -1,0 +1,38 @@
+"""Reads of tables that are not an asset's inputs."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hm_platform.resources import TablesResource
+from hm_platform.storage.resource import LocalStorage
+
+WEEK = date(2020, 9, 16)
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> TablesResource:
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as db:
+        db.execute("CREATE SCHEMA marts")
+        db.execute(
+            "CREATE TABLE marts.joined_transactions AS SELECT * FROM (VALUES "
+            "(DATE '2020-09-09', 'a', 'x'), (DATE '2020-09-09', 'a', 'x'), "
+            "(DATE '2020-09-16', 'a', 'y'), (DATE '2020-09-02', 'it''s', 'y'), "
+            "(DATE '2020-09-02', 'c', 'x')) AS t(week, customer_id, article_id)"
+        )
+    return TablesResource(storage=LocalStorage(home=str(tmp_path)))
+
+
+def test_what_some_customers_bought_before_a_week(tables: TablesResource) -> None:
+    found = tables.of_customers(["a", "it's"], WEEK, ["customer_id", "article_id"])
+    assert found.column_names == ["customer_id", "article_id"]
+    rows = sorted(zip(*(column.to_pylist() for column in found.columns), strict=True))
+    assert rows == [("a", "x"), ("a", "x"), ("it's", "y")]
+
+
+def test_nobody_bought_nothing(tables: TablesResource) -> None:
+    assert len(tables.of_customers([], WEEK, ["week"])) == 0
