@@ -29,7 +29,7 @@ def coverage(inputs: ReportInputs, bootstrap: Bootstrap) -> list[Effect]:
     def shown(counts: NDArray) -> float:
         return float(np.count_nonzero(counts)) / eligible
 
-    return [bootstrap.of_articles("coverage", _lists(inputs), shown, inputs.n_articles)]
+    return [bootstrap.of_articles("coverage", _lists(inputs), shown, inputs.n_articles, most=1.0)]
 
 
 def concentration(inputs: ReportInputs, bootstrap: Bootstrap) -> list[Effect]:
@@ -44,7 +44,7 @@ def concentration(inputs: ReportInputs, bootstrap: Bootstrap) -> list[Effect]:
             return 0.0
         return float(((2 * np.arange(1, n + 1) - n - 1) * ordered).sum() / (total * (n - 1)))
 
-    return [bootstrap.of_articles("gini", _lists(inputs), gini, inputs.n_articles)]
+    return [bootstrap.of_articles("gini", _lists(inputs), gini, inputs.n_articles, most=1.0)]
 
 
 def popularity(inputs: ReportInputs, bootstrap: Bootstrap) -> list[Effect]:

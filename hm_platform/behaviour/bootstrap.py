@@ -33,8 +33,8 @@ class Statistic:
 
     of : from sums to values of shape (…,); not finite where it is not defined
     count : over how many customers it is
-    centred : the replicates are moved to stand around the value: for what chance alone makes larger
-        (a sum of distances, say), and drawing again larger still
+    centred : the replicates are moved to stand around the value: for what is never below 0 and
+        chance alone makes larger (a sum of distances, say), and drawing again larger still
     """
 
     of: Callable[[Sums], NDArray[np.float64]]
@@ -91,7 +91,7 @@ class Bootstrap:
                 if np.isfinite(value):
                     replicates = statistic.of(spread)
                     if statistic.centred:
-                        replicates = replicates - np.nanmean(replicates) + value
+                        replicates = _around(value, replicates)
                     low, high = percentiles(replicates)
                     found.append(Effect(name, value, statistic.count, low, high))
                 else:
@@ -116,6 +116,7 @@ class Bootstrap:
         lists: NDArray[np.int32],
         statistic: Callable[[NDArray], float],
         n_articles: int,
+        most: float = np.inf,
     ) -> Effect:
         """A function of how often each article is in the lists.
 
@@ -123,7 +124,8 @@ class Bootstrap:
         the replicates moved to stand around the value.
 
         lists : shape (n, k), article indices, -1 where there is none
-        statistic : from counts of shape (articles,) to a number
+        statistic : from counts of shape (articles,) to a number that is never below 0
+        most : what it never is above
         """
         owner, place = np.nonzero(lists >= 0)
         shown = lists[owner, place]
@@ -135,8 +137,19 @@ class Bootstrap:
                 for weights in self.weights[: self.replicates // 10]
             ]
         )
-        low, high = percentiles(spread - spread.mean() + value)
+        low, high = percentiles(_around(value, spread, most))
         return Effect(name, value, self.n, low, high)
+
+
+def _around(
+    value: float, replicates: NDArray[np.float64], most: float = np.inf
+) -> NDArray[np.float64]:
+    """The replicates moved to stand around the value.
+
+    Those above their mean may come to stand where the statistic cannot be, below 0 or above
+    ``most``: there the interval ends at the bound, which takes no possible value out of it.
+    """
+    return np.clip(replicates - np.nanmean(replicates) + value, 0.0, most)
 
 
 def percentiles(spread: NDArray[np.float64]) -> tuple[float, float] | tuple[None, None]:

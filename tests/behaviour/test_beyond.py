@@ -40,6 +40,18 @@ def test_coverage_is_that_of_the_board(inputs: ReportInputs, rich_inputs: Report
     assert found.estimated
 
 
+def test_no_interval_of_a_share_passes_the_whole() -> None:
+    # All seven articles are shown, some of them to one customer alone.
+    shown = of([[0, 1, 2], [0, 3, 4], [0, 5, 6], [0, 1, 2]])
+    for measured in (beyond.coverage, beyond.concentration):
+        (found,) = measured(shown, FOUR)
+        assert found.low is not None
+        assert found.high is not None
+        assert 0 <= found.low < found.value <= found.high <= 1
+    (found,) = beyond.coverage(shown, FOUR)
+    assert (found.value, found.high) == (1, 1)
+
+
 def test_gini_of_equal_shares_is_nothing() -> None:
     assert values(beyond.concentration(of([[0, 1, 2, 3, 4, 5, 6]] * 4), FOUR)) == {"gini": 0}
 

@@ -120,6 +120,22 @@ def test_values_that_do_not_count_may_be_anything() -> None:
     assert found.estimated
 
 
+def test_a_distance_is_never_below_nothing() -> None:
+    # Two halves that hardly differ: centred, half of the replicates would.
+    half = np.arange(N) < N // 2
+    columns = np.stack([NORMAL * half, half, NORMAL * ~half, ~half], axis=1)
+    columns[:, 2] *= columns[:, 0].sum() / columns[:, 2].sum()
+
+    def distance(s: np.ndarray) -> np.ndarray:
+        return np.abs(s[..., 0] / s[..., 1] - s[..., 2] / s[..., 3])
+
+    (found,) = Bootstrap(N).effects(columns, {"d": Statistic(distance, N, centred=True)})
+    assert found.value == pytest.approx(0)
+    assert found.low == 0
+    assert found.high is not None
+    assert found.high > 0.1
+
+
 def test_a_function_of_how_often_articles_are_shown() -> None:
     random = np.random.default_rng(0)
     lists = random.integers(-1, 40, (N, 3)).astype(np.int32)
