@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hm_platform.behaviour.bootstrap import Bootstrap
 from hm_platform.behaviour.cold_customers import REFERENCE
 from hm_platform.behaviour.effects import Effect
 from hm_platform.behaviour.inputs import ReportInputs
 
-NORMAL_95 = 1.959964
-"""How many standard errors the end of a 95% interval is from the mean."""
+LEAD = f"map above {REFERENCE}"
 
 
 def customers(inputs: ReportInputs, bootstrap: Bootstrap) -> list[Effect]:
@@ -20,28 +22,47 @@ def customers(inputs: ReportInputs, bootstrap: Bootstrap) -> list[Effect]:
     return [bootstrap.mean("map", mine, among=new)] if new.any() else [Effect("map", None, 0)]
 
 
-def as_if_new(inputs: ReportInputs) -> list[Effect]:
-    """The challenger's lead in MAP over the best sellers of the segment, for customers whose past
-    is hidden."""
-    name, found = f"map above {REFERENCE}", inputs.as_if_new
-    if found is None or inputs.challenger not in found.average_precision:
-        return [Effect(name, None, 0)]
-    if len(found.customers) < 2:
-        return [Effect(name, None, len(found.customers))]
-    gain = found.gain(inputs.challenger)
-    if gain.standard_error is None:
-        raise AssertionError("two customers have a standard error")
-    half = NORMAL_95 * gain.standard_error
-    return [Effect(name, gain.mean, len(found.customers), gain.mean - half, gain.mean + half)]
+def leads(inputs: ReportInputs, bootstrap: Bootstrap) -> dict[str, Effect]:
+    """Recommender -> its lead in MAP over the best sellers of the segment, for customers whose past
+    is hidden; empty where nobody was asked."""
+    found = inputs.as_if_new
+    if found is None or not len(found.customers):
+        return {}
+    precision = found.average_precision
+    return {
+        name: _mean(inputs, bootstrap, LEAD, found.customers, mine - precision[REFERENCE])
+        for name, mine in precision.items()
+    }
 
 
-def articles(inputs: ReportInputs) -> list[Effect]:
-    """Where articles without a sale that were then bought would have stood: 0.5 is chance."""
+def as_if_new(inputs: ReportInputs, found: Mapping[str, Effect]) -> list[Effect]:
+    """The challenger's lead. ``found`` : as :func:`leads` gives them"""
+    return [found.get(inputs.challenger, Effect(LEAD, None, 0))]
+
+
+def articles(inputs: ReportInputs, bootstrap: Bootstrap) -> dict[str, Effect]:
+    """Method -> where it would have put articles without a sale that were then bought, the mean
+    over the customers who bought one: 0.5 is chance."""
     found = inputs.cold_articles
     if found is None:
-        return []
-    return [
-        Effect(f"percentile by {method}", float(scores.percentile), found.customers)
+        return {}
+    return {
+        method: _mean(
+            inputs, bootstrap, f"percentile by {method}", found.customers, scores.percentile
+        )
         for method, scores in found.methods.items()
-        if np.isfinite(scores.percentile)
-    ]
+    }
+
+
+def _mean(
+    inputs: ReportInputs,
+    bootstrap: Bootstrap,
+    name: str,
+    some: NDArray[np.int32],
+    values: NDArray[np.float64],
+) -> Effect:
+    """The mean over some of the test customers, who stand in the same order as all of them."""
+    among = np.isin(inputs.customers, some)
+    everybody = np.zeros(inputs.n)
+    everybody[among] = values
+    return bootstrap.mean(name, everybody, among)

@@ -36,31 +36,32 @@ class VectorScorer(Protocol):
 
 @dataclass(frozen=True)
 class ColdScores:
-    """How good one order is, the means over customers; both from 0 to 1.
+    """How good one order is for each of n customers; float64, shape (n,), from 0 to 1.
 
     recall : of what the customer bought, the share among the first k
-    percentile : where what the customer bought stands, 0 for the first place and 1 for the last;
-        0.5 is chance (the expected percentile ranking of Hu, Koren and Volinsky 2008,
+    percentile : where what the customer bought stands on average, 0 for the first place and 1 for
+        the last; 0.5 is chance (the expected percentile ranking of Hu, Koren and Volinsky 2008,
         "Collaborative filtering for implicit feedback datasets", section 5). Twelve places among
         tens of thousands say little; this does.
     """
 
-    recall: float
-    percentile: float
+    recall: NDArray[np.float64]
+    percentile: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ColdArticles:
     """What became of the articles without a sale before the cut-off.
 
-    customers : who bought one of them in the test week; there may be none
+    customers : int32, shape (n,), indices, who bought one of them in the test week, in the order of
+        the test customers; there may be none
     articles : how many there are to choose from
     k : how many of them are looked at
     methods : what ordered them (``first_sales``, ``two_tower``, ``product_type``) -> how well;
         empty without customers
     """
 
-    customers: int
+    customers: NDArray[np.int32]
     articles: int
     k: int = K
     methods: Mapping[str, ColdScores] = field(default_factory=dict)
@@ -86,7 +87,7 @@ def cold_articles(
     wanted = _among(bought, unsold)
     n = len(wanted.customers)
     if n == 0:
-        return ColdArticles(0, len(cold), k)
+        return ColdArticles(wanted.customers, len(cold), k)
     soon = np.broadcast_to(first_sale_rates(snapshot)[cold], (n, len(cold)))
     by_type, segment_of = _type_shares(snapshot, wanted.customers, cold)
     scores: Mapping[str, Callable[[slice], NDArray]] = {
@@ -95,7 +96,7 @@ def cold_articles(
         "product_type": lambda rows: by_type[segment_of[rows]],
     }
     methods = {name: _measured(of, wanted, cold, k) for name, of in scores.items()}
-    return ColdArticles(n, len(cold), k, methods)
+    return ColdArticles(wanted.customers, len(cold), k, methods)
 
 
 def _among(bought: Purchased, asked: NDArray[np.bool_]) -> Purchased:
@@ -126,9 +127,8 @@ def _measured(
             bought = slice(*wanted.offsets[row : row + 2])
             column = np.searchsorted(cold, wanted.articles[bought])
             places[bought] = _percentiles(scores[row - rows.start], column)
-    counts = np.diff(wanted.offsets)
-    means = np.add.reduceat(places, wanted.offsets[:-1]) / counts
-    return ColdScores(evaluate(lists, wanted).means()["recall"], float(means.mean()))
+    means = np.add.reduceat(places, wanted.offsets[:-1]) / np.diff(wanted.offsets)
+    return ColdScores(evaluate(lists, wanted).recall, means)
 
 
 def _percentiles(scores: NDArray[np.float32], column: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -26,34 +26,16 @@ REFERENCE = SegmentPopularity.name
 
 
 @dataclass(frozen=True)
-class Gain:
-    """By how much one recommender's MAP is above another's, over the same customers.
-
-    standard_error : of the mean; None for a single customer, who says nothing of it
-    """
-
-    mean: float
-    standard_error: float | None
-
-
-@dataclass(frozen=True)
 class AsIfNew:
     """What the buyers with a history would have been served without it.
 
-    customers : int32, shape (n,), indices, ascending; there may be none
+    customers : int32, shape (n,), indices, in the order of the test customers; there may be none
     average_precision : recommender -> float64, shape (n,), over the first k articles
     """
 
     customers: NDArray[np.int32]
     k: int = K
     average_precision: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-
-    def gain(self, name: str, reference: str = REFERENCE) -> Gain:
-        """How far a recommender is ahead of another. Somebody must have been measured."""
-        ahead = self.average_precision[name] - self.average_precision[reference]
-        n = len(ahead)
-        error = float(np.std(ahead, ddof=1) / n**0.5) if n > 1 else None
-        return Gain(float(ahead.mean()), error)
 
 
 def compared(models: Sequence[Recommender], published: Recommender) -> list[Recommender]:

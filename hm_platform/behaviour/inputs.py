@@ -228,6 +228,11 @@ class ReportInputs:
             )
         if self.served is not None and self.served.shape[0] != n:
             raise self._wrong(f"{self.served.shape[0]} lists were served to {n} customers")
+        for asked in (self.as_if_new, self.cold_articles):
+            if asked is not None and not np.isin(asked.customers, self.customers).all():
+                raise self._wrong(
+                    "who is asked for as if new, or for new articles, must have bought"
+                )
         for recommender in self.recommenders:
             self._check_recommender(recommender, n)
 

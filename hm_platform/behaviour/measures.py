@@ -6,12 +6,14 @@ so that RecList, the page and the tables show the same ones.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hm_platform.behaviour import slices
+from hm_platform.behaviour.effects import Effect
 from hm_platform.behaviour.inputs import Evaluated, ReportInputs
 from hm_platform.behaviour.membership import contains
 from hm_platform.behaviour.slices import Slice
@@ -113,12 +115,14 @@ def cold_customers(inputs: ReportInputs) -> dict[str, Any]:
     }
 
 
-def as_if_new(inputs: ReportInputs) -> dict[str, Any]:
+def as_if_new(inputs: ReportInputs, leads: Mapping[str, Effect]) -> dict[str, Any]:
     """What the test customers with a history would have been served without it.
 
-    ``customers``: how many they are; ``recommenders``: name -> ``map@k``, its ``gain`` over segment
-    popularity and the ``standard_error`` of that (None for a single customer), empty without
-    customers or where nothing was measured.
+    leads : recommender -> its lead in MAP over segment popularity
+
+    ``customers``: how many they are; ``recommenders``: name -> ``map@k``, its ``lead`` and the ends
+    of the interval of that, ``low`` and ``high``; empty without customers or where nothing was
+    measured.
     """
     found = inputs.as_if_new
     if found is None or not len(found.customers):
@@ -128,28 +132,37 @@ def as_if_new(inputs: ReportInputs) -> dict[str, Any]:
         "recommenders": {
             name: {
                 f"map@{found.k}": _mean(values),
-                "gain": found.gain(name).mean,
-                "standard_error": found.gain(name).standard_error,
+                "lead": leads[name].value,
+                "low": leads[name].low,
+                "high": leads[name].high,
             }
             for name, values in found.average_precision.items()
         },
     }
 
 
-def cold_articles(inputs: ReportInputs) -> dict[str, Any]:
+def cold_articles(inputs: ReportInputs, percentiles: Mapping[str, Effect]) -> dict[str, Any]:
     """How well articles without a sale could be put in order, for those who bought one of them.
 
+    percentiles : method -> where it put what was bought
+
     ``customers``, ``articles``: how many they are; ``methods``: what put them in order -> its
-    ``recall@k`` and ``percentile``, empty without customers or where nothing was measured.
+    ``recall@k``, its ``percentile`` and the ends of the interval of that, ``low`` and ``high``;
+    empty without customers or where nothing was measured.
     """
     found = inputs.cold_articles
     if found is None:
         return {"customers": 0, "articles": _count(~inputs.recommendable()), "methods": {}}
     return {
-        "customers": found.customers,
+        "customers": len(found.customers),
         "articles": found.articles,
         "methods": {
-            name: {f"recall@{found.k}": scores.recall, "percentile": scores.percentile}
+            name: {
+                f"recall@{found.k}": _mean(scores.recall),
+                "percentile": percentiles[name].value,
+                "low": percentiles[name].low,
+                "high": percentiles[name].high,
+            }
             for name, scores in found.methods.items()
         },
     }

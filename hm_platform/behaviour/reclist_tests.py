@@ -184,7 +184,8 @@ class BehavioralRecList(RecList):
         what the others buy. Does a list then foresee more than the best sellers of the customer's
         segment? A recommender that needs a history serves just these.
         """
-        return Outcome(cold.as_if_new(self.inputs), measures.as_if_new(self.inputs))
+        leads = cold.leads(self.inputs, self.bootstrap)
+        return Outcome(cold.as_if_new(self.inputs, leads), measures.as_if_new(self.inputs, leads))
 
     @rec_test("cold_articles", display_type=CHART_TYPE.BARS)
     def test_cold_articles(self) -> Outcome:
@@ -194,7 +195,8 @@ class BehavioralRecList(RecList):
         catalogue, for the customers who then bought one. Percentile is where that one stands: 0
         is the first place, 0.5 is chance, 1 the last.
         """
-        return Outcome(cold.articles(self.inputs), measures.cold_articles(self.inputs))
+        found = cold.articles(self.inputs, self.bootstrap)
+        return Outcome(list(found.values()), measures.cold_articles(self.inputs, found))
 
     @rec_test("repeats", display_type=CHART_TYPE.BARS)
     def test_repeats(self) -> Outcome:

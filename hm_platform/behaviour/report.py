@@ -76,7 +76,7 @@ def _view(inputs: ReportInputs, results: BehavioralResults) -> tables.View:
         "sources": _sources(inputs.sources),
         "cold_customers": tables.cold_customers(inputs, results["cold_customers"].result),
         "as_if_new": tables.as_if_new(inputs, results["as_if_new"].result),
-        "cold_articles": tables.cold_articles(results["cold_articles"].result),
+        "cold_articles": tables.cold_articles(inputs, results["cold_articles"].result),
         "stages": _stages(inputs.training),
         "volumes": tables.volumes(inputs),
         "drift": sections.drift(inputs.drift) if inputs.drift else None,

@@ -210,8 +210,8 @@ def cold_customers(inputs: ReportInputs, found: Mapping[str, Any]) -> View:
 
 def as_if_new(inputs: ReportInputs, found: Mapping[str, Any]) -> View:
     def cells(name: str, values: Mapping[str, Any]) -> list[str]:
-        gain = wording.gain(values["gain"], values["standard_error"])
-        return [wording.score(values[metric]), "" if name == REFERENCE else gain]
+        lead = wording.gain(values["lead"], values["low"], values["high"])
+        return [wording.score(values[metric]), "" if name == REFERENCE else lead]
 
     metric = f"map@{inputs.as_if_new.k if inputs.as_if_new else inputs.k}"
     return {
@@ -228,10 +228,10 @@ def as_if_new(inputs: ReportInputs, found: Mapping[str, Any]) -> View:
     }
 
 
-def cold_articles(found: Mapping[str, Any]) -> View:
+def cold_articles(inputs: ReportInputs, found: Mapping[str, Any]) -> View:
     articles = wording.plural(found["articles"], "article")
     methods = found["methods"]
-    metrics = list(next(iter(methods.values()), ()))
+    recall = f"recall@{inputs.cold_articles.k if inputs.cold_articles else inputs.k}"
     if not found["articles"]:
         counted = "Every article had a sale before the test week."
     elif not methods:
@@ -243,9 +243,15 @@ def cold_articles(found: Mapping[str, Any]) -> View:
         )
     return {
         "counted": counted,
-        "heads": ["Put in order by", *map(wording.metric_label, metrics)],
+        "heads": ["Put in order by", wording.metric_label(recall), "Percentile (95% interval)"],
         "rows": [
-            plain_row(METHODS[name], [wording.score(values[m]) for m in metrics])
+            plain_row(
+                METHODS[name],
+                [
+                    wording.score(values[recall]),
+                    wording.estimate(values["percentile"], values["low"], values["high"]),
+                ],
+            )
             for name, values in methods.items()
         ],
     }

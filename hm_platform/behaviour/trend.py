@@ -167,7 +167,7 @@ class Trend:
         return (
             f"In the week from {day(last)} the model's MAP@12 is {score(model.value)}, that of the "
             f"best baseline, {label(baseline.recommender)}, {score(baseline.value)}. The model is "
-            f"ahead in {ahead} of {weeks}, by {gain(mean, None)} on average."
+            f"ahead in {ahead} of {weeks}, by {gain(mean)} on average."
         )
 
 
@@ -205,7 +205,7 @@ def _week_table(trend: Trend) -> dict[str, object]:
         cells = [
             _said(model),
             _said(baseline),
-            "" if above is None else gain(above, None) + change,
+            "" if above is None else gain(above) + change,
             f"{customers:,}",
         ]
         rows.append(_table_row(str(week), [(cell, "") for cell in cells]))

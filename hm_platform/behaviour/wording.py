@@ -25,9 +25,16 @@ def score(value: float) -> str:
     return f"{value:.4f}" if value == 0 or abs(value) >= 0.00005 else f"{value:.1e}"
 
 
-def gain(value: float, error: float | None) -> str:
-    """By how much one score is above another: ``+0.0082 ± 0.0023``."""
-    return f"{value:+z.4f}" + ("" if error is None else f" ± {error:.4f}")
+def gain(value: float, low: float | None = None, high: float | None = None) -> str:
+    """By how much one score is above another: ``+0.0082 (+0.0036 to +0.0128)``."""
+    interval = "" if low is None or high is None else f" ({low:+z.4f} to {high:+z.4f})"
+    return f"{value:+z.4f}{interval}"
+
+
+def estimate(value: float, low: float | None, high: float | None) -> str:
+    """A metric with its interval: ``0.3629 (0.3321 to 0.3945)``."""
+    interval = "" if low is None or high is None else f" ({score(low)} to {score(high)})"
+    return f"{score(value)}{interval}"
 
 
 def number(value: float) -> str:

@@ -143,7 +143,9 @@ def build(
                 "segment_popularity": np.array([0.25, 0.125, 0]),
             },
         ),
-        "cold_articles": ColdArticles(2, 1, 3, {"two_tower": ColdScores(0.75, 0.5)}),
+        "cold_articles": ColdArticles(
+            int32([0, 3]), 1, 3, {"two_tower": ColdScores(np.array([1, 0.5]), np.array([0.5, 0.5]))}
+        ),
         "volumes": [
             SplitVolume("train", 12345, date(2020, 6, 17), date(2020, 9, 8), 5, 8),
             SplitVolume("validation", 0, None, None, 0, 0),

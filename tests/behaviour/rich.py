@@ -95,7 +95,12 @@ def _week() -> ReportInputs:
         as_if_new=AsIfNew(
             hidden, K, {"ranker": 0.05 + noise, "segment_popularity": np.full(len(hidden), 0.05)}
         ),
-        cold_articles=ColdArticles(60, 10, K, {"two_tower": ColdScores(0.75, 0.25)}),
+        cold_articles=ColdArticles(
+            np.arange(60, dtype=np.int32),
+            10,
+            K,
+            {"two_tower": ColdScores(np.tile([0.5, 1.0], 30), np.tile([0.125, 0.375], 30))},
+        ),
         volumes=[
             SplitVolume("train", 9000, *days, CUSTOMERS, ARTICLES),
             SplitVolume("validation", 900, WEEK - timedelta(7), WEEK - timedelta(1), 500, 200),

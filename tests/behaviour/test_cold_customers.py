@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hm_platform.behaviour.cold_customers import AsIfNew, as_if_new, compared
+from hm_platform.behaviour.cold_customers import as_if_new, compared
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.baselines.popularity import Popularity, SegmentPopularity
 from hm_platform.modelling.baselines.repurchase import Repurchase
@@ -130,16 +130,3 @@ def test_the_only_customer_of_a_shop() -> None:
     world = World([(day(3), 0, 1), (day(0), 0, 1)], 3, 1)
     found = as_if_new(compared([recommender_for(world)], Popularity()), *week(world))
     assert found.average_precision["popularity"].tolist() == [1.0]
-    assert found.gain("popularity").standard_error is None
-
-
-def test_the_gain_is_over_the_same_customers() -> None:
-    found = AsIfNew(
-        np.arange(4, dtype=np.int32),
-        12,
-        {"a": np.array([1, 0.5, 0, 0.5]), "segment_popularity": np.array([0, 0.5, 0, 0.5])},
-    )
-    assert found.gain("a").mean == 0.25
-    # Gains of 1, 0, 0, 0: a variance of 1/4, over four customers.
-    assert found.gain("a").standard_error == 0.25
-    assert found.gain("a", "a") == found.gain("segment_popularity")

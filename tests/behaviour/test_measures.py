@@ -12,6 +12,7 @@ import pytest
 
 from hm_platform.behaviour import measures, slices
 from hm_platform.behaviour.cold_customers import AsIfNew
+from hm_platform.behaviour.effects import Effect
 from hm_platform.behaviour.inputs import ReportInputs
 from hm_platform.features.snapshot import Snapshot
 
@@ -114,30 +115,33 @@ def test_cold_customers_are_exactly_those_of_the_activity_group(
 
 
 def test_customers_as_if_they_were_new(inputs: ReportInputs) -> None:
-    # Two-tower is ahead by 1/4, -1/8 and 1/4.
-    found = measures.as_if_new(inputs)
-    error = np.std([0.25, -0.125, 0.25], ddof=1) / np.sqrt(3)
+    leads = {
+        "two_tower": Effect("lead", 0.125, 3, -0.125, 0.25),
+        "segment_popularity": Effect("lead", 0.0, 3, 0.0, 0.0),
+    }
+    found = measures.as_if_new(inputs, leads)
     assert found["customers"] == 3
     assert found["recommenders"] == {
-        "two_tower": {"map@3": 0.25, "gain": 0.125, "standard_error": pytest.approx(error)},
-        "segment_popularity": {"map@3": 0.125, "gain": 0, "standard_error": 0},
+        "two_tower": {"map@3": 0.25, "lead": 0.125, "low": -0.125, "high": 0.25},
+        "segment_popularity": {"map@3": 0.125, "lead": 0, "low": 0, "high": 0},
     }
 
 
 @pytest.mark.parametrize("found", [None, AsIfNew(np.zeros(0, np.int32), 3, {"a": np.zeros(0)})])
 def test_nobody_as_if_new(inputs: ReportInputs, found: AsIfNew | None) -> None:
     nothing = {"customers": 0, "recommenders": {}}
-    assert measures.as_if_new(replace(inputs, as_if_new=found)) == nothing
+    assert measures.as_if_new(replace(inputs, as_if_new=found), {}) == nothing
 
 
 def test_articles_without_a_sale_say_what_was_measured(inputs: ReportInputs) -> None:
-    assert measures.cold_articles(inputs) == {
+    percentiles = {"two_tower": Effect("percentile", 0.5, 2, 0.25, 0.75)}
+    assert measures.cold_articles(inputs, percentiles) == {
         "customers": 2,
         "articles": 1,
-        "methods": {"two_tower": {"recall@3": 0.75, "percentile": 0.5}},
+        "methods": {"two_tower": {"recall@3": 0.75, "percentile": 0.5, "low": 0.25, "high": 0.75}},
     }
     nothing = {"customers": 0, "articles": 1, "methods": {}}
-    assert measures.cold_articles(replace(inputs, cold_articles=None)) == nothing
+    assert measures.cold_articles(replace(inputs, cold_articles=None), {}) == nothing
 
 
 def test_good_lists_have_no_faults(inputs: ReportInputs) -> None:

@@ -29,6 +29,7 @@ from hm_platform.modelling.candidates import CandidateRecall
 from tests.behaviour.conftest import catalogue
 from tests.behaviour.pages import Checked, page
 
+NOTHING_COLD = {"as_if_new": None, "cold_articles": None}
 Make = Callable[..., ReportInputs]
 CHANGES = ["Recommender", "Week before", "This week", "Change"]
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=y>"
@@ -207,7 +208,7 @@ def test_without_faults_there_is_no_warning(inputs: ReportInputs) -> None:
         {"sources": None},
         {"sources": Sources({"repurchase": CandidateRecall(0, 0, 0)})},
         {"as_if_new": None},
-        {"as_if_new": AsIfNew(np.array([2], np.int32), 3, {"segment_popularity": np.ones(1)})},
+        {"as_if_new": AsIfNew(np.array([4], np.int32), 3, {"segment_popularity": np.ones(1)})},
         {"cold_articles": None},
         {"volumes": []},
         {"versions": {}, "fingerprints": {}},
@@ -215,8 +216,8 @@ def test_without_faults_there_is_no_warning(inputs: ReportInputs) -> None:
         {"catalogue": None},
         {"catalogue": catalogue([None] * 8)},
         {"lists": {"two_tower": [[-1, -1, -1]] * 4}},
-        {"lists": {"two_tower": [[0, 1, 2]]}, "bought": {3: [0]}},
-        {"lists": {"two_tower": [[4]], "popularity": [[4]]}, "bought": {2: [0]}},
+        {"lists": {"two_tower": [[0, 1, 2]]}, "bought": {3: [0]}, **NOTHING_COLD},
+        {"lists": {"two_tower": [[4]], "popularity": [[4]]}, "bought": {2: [0]}, **NOTHING_COLD},
     ],
 )
 def test_odd_inputs_make_a_whole_page(make_inputs: Make, changes: dict) -> None:

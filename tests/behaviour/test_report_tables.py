@@ -17,6 +17,12 @@ from hm_platform.modelling.ranker.inputs import feature_groups
 from tests.behaviour.pages import Checked, page, table
 
 Make = Callable[..., ReportInputs]
+TWO, NOBODY = np.array([0, 4], np.int32), np.zeros(0, np.int32)
+
+
+def level(value: float) -> ColdScores:
+    """The same of both customers."""
+    return ColdScores(np.full(2, value), np.full(2, value))
 
 
 def test_the_board(inputs: ReportInputs) -> None:
@@ -140,10 +146,10 @@ def test_customers_as_if_they_were_new_stand_against_segment_popularity(
     make_inputs: Make,
 ) -> None:
     html = page(make_inputs())
-    assert "MAP@3 over 3 customers whose past is hidden, differences ± standard error" in html
+    assert "MAP@3 over 3 customers whose past is hidden, differences with 95% intervals" in html
     assert [
         ["Recommender", "MAP@3", "Against segment popularity"],
-        ["Two-tower under test", "0.2500", "+0.1250 ± 0.1250"],
+        ["Two-tower under test", "0.2500", "+0.1250 (-0.1250 to +0.2500)"],
         ["Segment popularity", "0.1250", ""],
     ] in Checked(html).tables
     nobody = page(make_inputs(as_if_new=AsIfNew(np.zeros(0, np.int32), 3)))
@@ -153,9 +159,9 @@ def test_customers_as_if_they_were_new_stand_against_segment_popularity(
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (ColdArticles(2, 1, 3, {"two_tower": ColdScores(0.75, 0.5)}), "for 2 customers who bought"),
-        (ColdArticles(0, 4, 3), "Nobody bought one of the 4 articles without a sale"),
-        (ColdArticles(0, 0, 3), "Every article had a sale before the test week."),
+        (ColdArticles(TWO, 1, 3, {"two_tower": level(0.5)}), "for 2 customers who bought"),
+        (ColdArticles(NOBODY, 4, 3), "Nobody bought one of the 4 articles without a sale"),
+        (ColdArticles(NOBODY, 0, 3), "Every article had a sale before the test week."),
     ],
 )
 def test_articles_without_a_sale_are_counted_in_words(
@@ -167,9 +173,15 @@ def test_articles_without_a_sale_are_counted_in_words(
 
 
 def test_both_ways_to_order_unsold_articles_are_shown(make_inputs: Make) -> None:
-    methods = {"two_tower": ColdScores(0.75, 0.5), "product_type": ColdScores(0.25, 0.125)}
-    assert table(make_inputs(cold_articles=ColdArticles(2, 9, 3, methods)), "Put in order by") == [
-        ["Put in order by", "Recall@3", "Percentile"],
-        ["Two-tower, from their attributes", "0.7500", "0.5000"],
-        ["Popularity of their product type in the segment", "0.2500", "0.1250"],
+    one_of_two = ColdScores(np.array([0.5, 0.0]), np.array([0.0, 1.0]))
+    methods = {"two_tower": level(0.5), "product_type": one_of_two}
+    found = ColdArticles(TWO, 9, 3, methods)
+    assert table(make_inputs(cold_articles=found), "Put in order by") == [
+        ["Put in order by", "Recall@3", "Percentile (95% interval)"],
+        ["Two-tower, from their attributes", "0.5000", "0.5000 (0.5000 to 0.5000)"],
+        [
+            "Popularity of their product type in the segment",
+            "0.2500",
+            "0.5000 (0.0000 to 1.0000)",
+        ],
     ]

@@ -31,16 +31,22 @@ def test_score(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "error", "text"),
+    ("estimate", "gain", "plain"),
     [
-        (0.00824, 0.00231, "+0.0082 ± 0.0023"),
-        (-0.0005, 0.0, "-0.0005 ± 0.0000"),
-        (-0.00001, 0.1, "+0.0000 ± 0.1000"),
-        (0.25, None, "+0.2500"),
+        (
+            (0.00824, -0.00001, 0.0128),
+            "+0.0082 (+0.0000 to +0.0128)",
+            "0.0082 (-1.0e-05 to 0.0128)",
+        ),
+        ((-0.0005, -0.0005, 0.0), "-0.0005 (-0.0005 to +0.0000)", "-0.0005 (-0.0005 to 0.0000)"),
+        ((0.25, None, None), "+0.2500", "0.2500"),
     ],
 )
-def test_gain(value: float, error: float | None, text: str) -> None:
-    assert wording.gain(value, error) == text
+def test_estimates(
+    estimate: tuple[float, float | None, float | None], gain: str, plain: str
+) -> None:
+    assert wording.gain(*estimate) == gain
+    assert wording.estimate(*estimate) == plain
 
 
 @pytest.mark.parametrize(
