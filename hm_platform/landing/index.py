@@ -22,7 +22,7 @@ from hm_platform.landing.errors import ColumnsError, LandingError
 from hm_platform.landing.schemas import Schemas, remembered_columns
 from hm_platform.landing.session import Session
 from hm_platform.landing.validating import Rules, held, validate
-from hm_platform.landing.zone import DATASETS, Landing, LandedFile
+from hm_platform.landing.zone import DATASETS, LandedFile, Landing
 
 Progress = Callable[[str], None]
 InWarehouse = Callable[[], Mapping[date, Sequence[FileRows]]]

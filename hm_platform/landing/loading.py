@@ -34,7 +34,7 @@ from hm_platform.landing.errors import LandingError
 from hm_platform.landing.numbering import BATCH_ROWS, numbered
 from hm_platform.landing.records import records
 from hm_platform.landing.session import Session
-from hm_platform.landing.zone import DATASETS, Landing, LandedFile
+from hm_platform.landing.zone import DATASETS, LandedFile, Landing
 
 DAY = timedelta(days=1)
 
