@@ -54,7 +54,7 @@ $(VENV)/torch: constraints.txt | $(VENV)/bin/python
 
 $(VENV)/installed: $(VENV)/torch pyproject.toml constraints.txt
 	@echo "Installing hm_platform ..."
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[sample]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[s3,sample]'
 	$(BIN)/python -m pip install --quiet --no-deps $(RECLIST)
 	@touch $@
 
