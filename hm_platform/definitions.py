@@ -46,8 +46,8 @@ def build_defs(
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={**build_resources(settings), **(overrides or {})},
-        # One process a run: the warehouse has one writer at a time, and start-up is paid once.
-        executor=in_turn_executor(settings.home),
+        # One process a run: start-up is paid once.
+        executor=in_turn_executor(settings.home, by_weeks=settings.storage != "local"),
         loggers=progress.LOGGERS,
     )
 

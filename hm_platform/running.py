@@ -59,15 +59,17 @@ class Runs:
 
         from hm_platform.definitions import defs
         from hm_platform.progress import PROGRESS_CONFIG
-        from hm_platform.runs import first_failure, turn
+        from hm_platform.runs import first_failure, turn, weeks_of
 
         self._say(doing)
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        all_tags = {**(tags or {}), **({"dagster/partition": partition} if partition else {})}
+        weeks = "" if self._settings.storage == "local" else weeks_of(all_tags)
         run_id, wait = make_new_run_id(), partial(self._say, "another run works here: waiting")
         try:
             # dbt's own lines go to the log: the progress lines say the same in fewer words.
             with (
-                turn(self._settings.home, run_id, wait),
+                turn(self._settings.home, run_id, wait, weeks),
                 self._log.open("a", buffering=1, encoding="utf-8") as log,
                 redirect_stdout(log),
             ):

@@ -1,14 +1,16 @@
-"""Runs that share one home: one works at a time, and one that was killed is known to be dead.
+"""Runs that share one home: those that could be in each other's way work one at a time, and one
+that was killed is known to be dead.
 
 Two runs that load the same week at once could leave rows of one with the record of the other. So
 each takes its turn, whoever has started it: the daemon, `hm build`, `dagster asset materialize`.
+DuckDB has one writer, so there all runs take turns; in a bucket only those of the same weeks do.
 The locks belong to the operating system and go with the process that holds them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,9 +45,12 @@ _marks: list[FileLock] = []
 
 
 @contextmanager
-def turn(home: Path, run_id: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def turn(
+    home: Path, run_id: str, waiting: Callable[[], None] | None = None, weeks: str = ""
+) -> Iterator[None]:
     """Do the work of a run in ``home`` while no other run works there.
 
+    weeks : only runs that say the same here are others
     waiting : called once when there is another one to wait for
     """
     folder = home / "runs"
@@ -56,22 +61,37 @@ def turn(home: Path, run_id: str, waiting: Callable[[], None] | None = None) -> 
     # run is recorded after its work is done.
     (folder / f".{run_id}").rename(folder / f"{run_id}.lock")
     _marks.append(mark)
-    with taking_turns(turns_lock(home), waiting):
+    with taking_turns(turns_lock(home, weeks), waiting):
         yield
 
 
-def turns_lock(home: Path) -> Path:
+def turns_lock(home: Path, weeks: str = "") -> Path:
     """The lock that the run at work in ``home`` holds."""
-    return home / "runs.lock"
+    return home / (f"runs-{weeks}.lock" if weeks else "runs.lock")
 
 
-def in_turn_executor(home: Path) -> ExecutorDefinition:
-    """All steps of a run in one process, when it is the run's turn in ``home``."""
+def somebody_works(home: Path) -> bool:
+    """Whether a run works in ``home`` now."""
+    return any(is_taken(lock) for lock in home.glob("runs*.lock"))
+
+
+def weeks_of(tags: Mapping[str, str]) -> str:
+    """The weeks that a run is for, by its tags; empty where it has none."""
+    names = ("dagster/partition", "dagster/asset_partition_range_start",
+             "dagster/asset_partition_range_end")  # fmt: skip
+    return "_".join(tags[name] for name in names if name in tags)
+
+
+def in_turn_executor(home: Path, *, by_weeks: bool = False) -> ExecutorDefinition:
+    """All steps of a run in one process, when it is the run's turn in ``home``.
+
+    by_weeks : whether runs of different weeks may work side by side
+    """
 
     create: Any = in_process.executor_creation_fn
 
     def in_turn(context: InitExecutorContext) -> Executor:
-        return _InTurn(home, create(context))
+        return _InTurn(home, by_weeks, create(context))
 
     return ExecutorDefinition(
         "in_turn", in_process.config_schema.as_field(), executor_creation_fn=in_turn
@@ -79,8 +99,9 @@ def in_turn_executor(home: Path) -> ExecutorDefinition:
 
 
 class _InTurn(Executor):
-    def __init__(self, home: Path, inner: Executor) -> None:
+    def __init__(self, home: Path, by_weeks: bool, inner: Executor) -> None:
         self._home = home
+        self._by_weeks = by_weeks
         self._inner = inner
 
     @property
@@ -97,8 +118,9 @@ class _InTurn(Executor):
 
         with ExitStack() as stack:
             # Dagster keeps interrupts back between steps: a run that waits would not be cancelled.
+            weeks = weeks_of(plan_context.dagster_run.tags) if self._by_weeks else ""
             with raise_execution_interrupts():
-                stack.enter_context(turn(self._home, plan_context.run_id, waiting))
+                stack.enter_context(turn(self._home, plan_context.run_id, waiting, weeks))
             yield from self._inner.execute(plan_context, execution_plan)
 
 

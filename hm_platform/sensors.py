@@ -51,7 +51,7 @@ from hm_platform.catching_up import (
 from hm_platform.errors import PlatformError
 from hm_platform.jobs import build_week, load_weeks, refresh_landing
 from hm_platform.notifying import notify
-from hm_platform.runs import WORKING, fail_dead_runs, first_failure, turns_lock
+from hm_platform.runs import WORKING, fail_dead_runs, first_failure, somebody_works
 from hm_platform.settings import Settings
 from hm_platform.storage.taking_turns import is_taken
 
@@ -101,7 +101,7 @@ def look(settings: Settings, instance: DagsterInstance, now: datetime) -> Ready 
         return f"a run is going on ({going[0].job_name}, {going[0].run_id[:8]}): after it"
     if is_taken(build_lock(settings)):
         return "`hm build` is going on: after it"
-    if is_taken(turns_lock(settings.home)):
+    if somebody_works(settings.home):
         return "a run that Dagster's record here does not know is going on: after it"
     try:
         records = read_records(settings, wait_s=2)

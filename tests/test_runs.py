@@ -193,7 +193,7 @@ from dagster import (
 )
 from hm_platform.runs import in_turn_executor
 
-home, name = Path(sys.argv[1]), sys.argv[2]
+home, name, week = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 
 def note(what):
     with (home / "notes").open("a") as notes:
@@ -212,24 +212,30 @@ def second():
 
 def both():
     defs = Definitions(
-        [first, second], jobs=[define_asset_job("both")], executor=in_turn_executor(home)
+        [first, second],
+        jobs=[define_asset_job("both")],
+        executor=in_turn_executor(home, by_weeks=bool(week)),
     )
     return defs.resolve_job_def("both")
 
 if __name__ == "__main__":
     import two
     with DagsterInstance.local_temp(str(home / name)) as instance:
-        assert execute_job(reconstructable(two.both), instance).success
+        tags = {"dagster/partition": week} if week else {}
+        assert execute_job(reconstructable(two.both), instance, tags=tags).success
 """
 
 
 @contextmanager
-def materialising(home: Path, name: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that materialises the assets of TWO; one named "one" waits for its input."""
+def materialising(home: Path, name: str, week: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process that materialises the assets of TWO; one named "one" waits for its input.
+
+    week : runs of different weeks may work side by side
+    """
     (home / "two.py").write_text(TWO)
     (home / name).mkdir()
     with subprocess.Popen(
-        [sys.executable, str(home / "two.py"), str(home), name],
+        [sys.executable, str(home / "two.py"), str(home), name, week],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -270,6 +276,24 @@ def test_processes_that_materialise_at_once_take_turns_and_one_that_waits_can_be
             assert (one.returncode, two.returncode) == (0, 0)
     notes = (tmp_path / "notes").read_text().splitlines()
     assert notes == ["one first", "one second", "two first", "two second"]
+
+
+def test_where_runs_of_different_weeks_work_side_by_side_those_of_one_week_take_turns(
+    tmp_path: Path,
+) -> None:
+    with materialising(tmp_path, "one", "2018-09-19") as one:
+        until(one, "works")
+        with materialising(tmp_path, "two", "2018-09-26") as other:
+            other.communicate()
+            assert other.returncode == 0
+        with materialising(tmp_path, "three", "2018-09-19") as same:
+            until(same, "another run works in this home")
+            one.communicate()
+            same.communicate()
+            assert (one.returncode, same.returncode) == (0, 0)
+    notes = (tmp_path / "notes").read_text().splitlines()
+    names = ["one", "two", "two", "one", "three", "three"]
+    assert [note.split()[0] for note in notes] == names
 
 
 def test_the_first_failed_step_is_told_with_its_innermost_error() -> None:
