@@ -29,7 +29,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from hm_platform.storage.s3.errors import MissingObjectError, told
+from hm_platform.storage.s3.errors import MissingObjectError, changed, told
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -145,7 +145,7 @@ class Bucket:
 
     def read(self, key: str) -> bytes:
         """A whole object as it is now. Raises MissingObjectError."""
-        return self._get(key)
+        return self._get(key)[0]
 
     def read_version(self, found: Object, start: int = 0, end: int | None = None) -> bytes:
         """The bytes from ``start`` to ``end`` (excluded) of an object as it was listed.
@@ -155,13 +155,20 @@ class Bucket:
         end = found.size if end is None else min(end, found.size)
         if start >= end:
             return b""
-        return self._get(found.key, IfMatch=f'"{found.etag}"', Range=f"bytes={start}-{end - 1}")
+        options = {"IfMatch": f'"{found.etag}"', "Range": f"bytes={start}-{end - 1}"}
+        content, etag = self._get(found.key, **options)
+        # Not every server knows about IfMatch.
+        if etag != found.etag:
+            raise changed(f"read {self.uri(found.key)}")
+        return content
 
-    def _get(self, key: str, **options: str) -> bytes:
-        def get() -> bytes:
+    def _get(self, key: str, **options: str) -> tuple[bytes, str]:
+        """Content and ETag."""
+
+        def get() -> tuple[bytes, str]:
             answer = self.client.get_object(Bucket=self.name, Key=self._full(key), **options)
             with answer["Body"] as body:
-                return body.read()
+                return body.read(), answer["ETag"].strip('"')
 
         with self.told(f"read {self.uri(key)}"):
             return _again_when_cut(get)

@@ -60,6 +60,13 @@ def told(doing: str, bucket: str, endpoint: str) -> Iterator[None]:
         raise S3Error(f"cannot {doing} in the bucket {bucket}: {error}") from None
 
 
+def changed(doing: str) -> ChangedObjectError:
+    """What to say where an object is another one than it was."""
+    return ChangedObjectError(
+        f"cannot {doing}: somebody replaced it at the same time; run this again"
+    )
+
+
 def _of_answer(error: boto.ClientError, doing: str, bucket: str, endpoint: str) -> S3Error:
     found = error.response.get("Error", {})
     code = str(found.get("Code", ""))
@@ -71,9 +78,7 @@ def _of_answer(error: boto.ClientError, doing: str, bucket: str, endpoint: str) 
     if code in MISSING:
         return MissingObjectError(f"cannot {doing}: it is not in the bucket {bucket}{at}")
     if code in CHANGED:
-        return ChangedObjectError(
-            f"cannot {doing}: somebody replaced it at the same time; run this again"
-        )
+        return changed(doing)
     if code in EXPIRED:
         return S3Error(
             f"cannot {doing}: the AWS credentials have expired ({code}): get new ones (or set "

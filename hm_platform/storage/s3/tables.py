@@ -7,11 +7,12 @@ of the old one, so who reads sees either; and who writes another week has nothin
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -35,6 +36,8 @@ from hm_platform.storage.tables import (
     quoted,
 )
 
+log = logging.getLogger(__name__)
+
 WEEK = timedelta(days=7)
 SCHEMAS = (
     "raw", "staging", "marts", "datasets", "features", "evaluation", "serving",
@@ -47,6 +50,8 @@ class S3Tables:
     """The tables of a bucket."""
 
     bucket: Bucket
+    _fits: dict[tuple[str, str], pa.Schema] = field(default_factory=dict, compare=False, repr=False)
+    """The columns with which this process has written a table, and which fit its other weeks."""
 
     def __str__(self) -> str:
         return str(self.bucket)
@@ -154,17 +159,19 @@ class S3Tables:
 
     def _refuse_other_types(self, target: Slice, schema: pa.Schema, key: str) -> None:
         """Raises TableError when a column has another type than in another week."""
-        other = self._newest(target.schema, target.table, but=key)
-        if other is None:
+        if self._fits.get((target.schema, target.table)) == schema:
             return
-        for field in self._reading.schema(other):
-            mine = schema.get_field_index(field.name)
-            if mine >= 0 and schema.field(mine).type != field.type:
+        other = self._newest(target.schema, target.table, but=key)
+        for column in self._reading.schema(other) if other else ():
+            mine = schema.get_field_index(column.name)
+            if mine >= 0 and schema.field(mine).type != column.type:
                 raise TableError(
-                    f"column {field.name} of {target.schema}.{target.table} is {field.type} in "
-                    f"{self.bucket.uri(other.key)} and {schema.field(mine).type} now: delete the "
-                    "table's objects and build its weeks again"
+                    f"column {column.name} of {target.schema}.{target.table} is {column.type} in "
+                    f"{self.bucket.uri(other.key) if other else ''} and "
+                    f"{schema.field(mine).type} now: delete the table's objects and build its "
+                    "weeks again"
                 )
+        self._fits[target.schema, target.table] = schema
 
     def read(self, source: Slice) -> pa.Table:
         return self._reading.table(self._objects(source), source)
@@ -239,9 +246,14 @@ class S3Tables:
         return next(self.bucket.list(prefix), None) is not None
 
     def _sweep_once(self) -> None:
-        if self.bucket not in _swept:
+        if self.bucket in _swept:
+            return
+        _swept.add(self.bucket)
+        try:
             self.bucket.sweep()
-            _swept.add(self.bucket)
+        except S3Error as error:
+            # Not every server can tell, and not everybody may ask.
+            log.warning("%s; a lifecycle rule should remove them", error)
 
 
 _swept: set[Bucket] = set()
