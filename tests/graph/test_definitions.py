@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, AssetSpec, Definitions
+from dagster import AssetKey, AssetSpec, Definitions, partition_loading_context
 
 from hm_platform.sensors import NOT_PASSED
 
@@ -88,6 +89,20 @@ def test_all_partitioned_assets_have_the_one_weekly_calendar(specs: dict[str, As
     found = {name for name, spec in specs.items() if spec.partitions_def is None}
     assert found == UNPARTITIONED
     assert {spec.partitions_def for name, spec in specs.items() if name not in found} == {weekly}
+
+
+@pytest.mark.parametrize("years", [0, 9])
+def test_the_whole_history_is_all_weeks_to_the_downstream_one_for_years_to_come(years: int) -> None:
+    from hm_platform.assets.partitions import CALENDAR, weekly, whole_history
+
+    now = datetime.now(UTC) + timedelta(days=365 * years)
+    week = str(CALENDAR.week_of(now.date()))
+    with partition_loading_context(now):
+        upstream = whole_history.get_upstream_mapped_partitions_result_for_partitions(
+            weekly.subset_with_partition_keys([week]), weekly, weekly
+        )
+        found = sorted(upstream.partitions_subset.get_partition_keys())
+    assert found == [str(w) for w in CALENDAR.weeks(CALENDAR.first_week, now.date())]
 
 
 def test_dbt_tests_arrive_as_checks_with_their_reasons(defs: Definitions) -> None:
