@@ -18,7 +18,7 @@ demo: $(VENV)/installed ## Land the real sample, build its latest week, print th
 
 test: $(VENV)/installed-test ## Lint, type-check and run the whole test suite
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed-test ## Lint Python and SQL, check types
 	$(BIN)/ruff check .

@@ -26,12 +26,9 @@ FIRST_WEEK = "2018-09-19"
 def test_a_build_killed_anywhere_is_finished_by_the_next(
     other: Path, undisturbed: dict[str, str]
 ) -> None:
-    for marker in (
-        "> raw/transactions",
-        "START sql incremental model",
-        "epoch 1 of",
-        "recommending to",
-    ):
+    # While a range is loaded, while a model is trained, while a week is published.
+    points = ("START sql incremental model", "epoch 1 of", "recommending to")
+    for marker in points:
         killed = kill_at(marker, other, "hm", "build")
     # The moments in which a model is copied to its place and dbt has its folder are too short to
     # be hit: this is what a kill then leaves.
@@ -45,23 +42,23 @@ def test_a_build_killed_anywhere_is_finished_by_the_next(
     assert contents(other) == undisturbed
     with DagsterInstance.from_config(str(other / "dagster")) as instance:
         states = [run.status.value for run in instance.get_runs()]
-    assert states.count("FAILURE") == 4
+    assert states.count("FAILURE") == len(points)
     assert set(states) == {"SUCCESS", "FAILURE"}
     left = [*other.rglob("*.tmp")]
     assert left == []
 
 
 def test_of_two_builds_at_the_same_moment_one_waits_for_the_other(
-    other: Path, undisturbed: dict[str, str]
+    unbuilt: Path, undisturbed: dict[str, str]
 ) -> None:
-    outputs = [other.parent / f"build-{n}.txt" for n in (1, 2)]
-    builds = [start(other, output, "hm", "build") for output in outputs]
+    outputs = [unbuilt.parent / f"build-{n}.txt" for n in (1, 2)]
+    builds = [start(unbuilt, output, "hm", "build") for output in outputs]
     for build, output in zip(builds, outputs, strict=True):
         assert build.wait() == 0, output.read_text()
     said = sorted("waiting for it to end" in o.read_text() for o in outputs)
     assert said == [False, True]
     assert ["epoch 1 of" in output.read_text() for output in outputs].count(True) == 1
-    assert contents(other) == undisturbed
+    assert contents(unbuilt) == undisturbed
 
 
 def test_a_week_that_is_built_again_has_the_same_bytes(
