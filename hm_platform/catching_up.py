@@ -27,7 +27,7 @@ from hm_platform.landed_weeks import (
     weeks_to_load,
 )
 from hm_platform.landing.entry import Entry, from_table
-from hm_platform.landing.zone import DATASETS, LandedFile, Landing
+from hm_platform.landing.zone import DATASETS, LandedFile
 from hm_platform.settings import Settings
 from hm_platform.storage.places import storage_of
 from hm_platform.storage.tables import WAIT_S, Slice
@@ -64,6 +64,11 @@ class Records:
     def entries(self) -> list[Entry]:
         """The rows of the index."""
         return from_table(self.index)
+
+    @cached_property
+    def code(self) -> str:
+        """The fingerprint of the code that they are compared with: that of now, read once."""
+        return code_fingerprint()
 
 
 @dataclass(frozen=True)
@@ -135,18 +140,27 @@ def landed(settings: Settings, records: Records) -> list[LandedWeek]:
     """The weeks that have landed, as the index knows them."""
     if records.index is None:
         return []
-    return landed_weeks(records.index, settings.calendar, code_fingerprint())
+    return landed_weeks(records.index, settings.calendar, records.code)
+
+
+def files_there(settings: Settings) -> list[LandedFile]:
+    """The files that lie in the landing zone now."""
+    return [file for dataset in DATASETS for file in settings.landing_zone.files(dataset)]
 
 
 def touched_files(
-    settings: Settings, records: Records, now: datetime, quiet: timedelta = timedelta()
+    settings: Settings,
+    records: Records,
+    files: Sequence[LandedFile],
+    now: datetime,
+    quiet: timedelta = timedelta(),
 ) -> list[LandedFile]:
-    """The landed files that are not as the index has them, or have to be checked again.
+    """Those of ``files`` that are not as the index has them, or have to be checked again.
 
     Left out: what was being written when the index was made, and was touched within ``quiet``.
     """
     known = {entry.uri: entry for entry in records.entries}
-    rules = settings.landing_rules(code_fingerprint()).fingerprint
+    rules = settings.landing_rules(records.code).fingerprint
     today = now.astimezone(UTC).date()
 
     def is_known(file: LandedFile) -> bool:
@@ -160,7 +174,7 @@ def touched_files(
             and (entry.check_again_on is None or today < entry.check_again_on)
         )
 
-    return [file for file in _files(settings.landing_zone) if not is_known(file)]
+    return [file for file in files if not is_known(file)]
 
 
 def settled(files: Sequence[LandedFile], quiet: timedelta, now: datetime) -> bool:
@@ -179,14 +193,16 @@ def to_refresh(
     records: Records,
     now: datetime | None = None,
     quiet: timedelta = timedelta(),
+    files: Sequence[LandedFile] | None = None,
 ) -> list[Work]:
     """The look through the landing zone that is needed, if it is.
 
     quiet : a file that was touched within it is still being written
+    files : what lies there, for callers that have listed it
     """
     now = now or datetime.now(UTC)
-    files = _files(settings.landing_zone)
-    touched = touched_files(settings, records, now, quiet)
+    files = files_there(settings) if files is None else files
+    touched = touched_files(settings, records, files, now, quiet)
     gone = {entry.uri for entry in records.entries} - {file.uri for file in files}
     if records.index is None:
         because = "nothing is loaded yet"
@@ -194,7 +210,7 @@ def to_refresh(
         names = sorted(gone) + [file.uri for file in touched]
         because = f"{len(names):,} files are there, gone or changed since: {names[0]}"
         because += f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-    elif records.catalogue != catalogue_fingerprints(records.index, code_fingerprint()):
+    elif records.catalogue != catalogue_fingerprints(records.index, records.code):
         because = "what was read from the landing zone is not what lies there"
     else:
         return []
@@ -202,7 +218,7 @@ def to_refresh(
     stamps = [
         f"{file.uri}\t{'' if _is_being_written(file, quiet, now) else file.stamp}" for file in files
     ]
-    rules = settings.landing_rules(code_fingerprint()).fingerprint
+    rules = settings.landing_rules(records.code).fingerprint
     key = _key("refresh", rules, str(now.astimezone(UTC).date()), *stamps)
     return [Work("refresh_landing", None, key, because)]
 
@@ -242,7 +258,7 @@ def week_fingerprint(settings: Settings, records: Records, week: date) -> str:
         week,
         records.loaded,
         records.catalogue,
-        code_fingerprint(),
+        records.code,
         plan_parameters(settings.train_weeks, settings.seed),
     )
 
@@ -254,10 +270,6 @@ def _is_being_written(file: LandedFile, quiet: timedelta, now: datetime) -> bool
 
 def _age(file: LandedFile, now: datetime) -> timedelta:
     return now - datetime.fromtimestamp(file.changed_at, UTC)
-
-
-def _files(zone: Landing) -> list[LandedFile]:
-    return [file for dataset in DATASETS for file in zone.files(dataset)]
 
 
 def _key(*parts: str) -> str:

@@ -39,6 +39,7 @@ from hm_platform.catching_up import (
     KEY_TAG,
     Records,
     Work,
+    files_there,
     landed,
     newest_buildable,
     read_records,
@@ -118,11 +119,12 @@ def look(settings: Settings, instance: DagsterInstance, now: datetime) -> Ready 
 
 def needed_work(settings: Settings, records: Records, now: datetime) -> list[Work] | str:
     """All that is needed, in the order in which it is to be done, or why nothing is."""
-    if not any(settings.landing_zone.files(name) for name in ("articles", "transactions")):
+    files = files_there(settings)
+    if not any(file.dataset in ("articles", "transactions") for file in files):
         return "nothing has landed"
     quiet = timedelta(seconds=settings.landing_quiet_seconds)
-    refresh = to_refresh(settings, records, now, quiet)
-    touched = touched_files(settings, records, now, quiet)
+    refresh = to_refresh(settings, records, now, quiet, files)
+    touched = touched_files(settings, records, files, now, quiet)
     if refresh and not settled(touched, quiet, now):
         # The weeks of those files would have to be loaded twice.
         return f"{len(touched):,} files have just come or changed: once they rest for {quiet}"

@@ -9,6 +9,7 @@ from hm_platform import catching_up
 from hm_platform.catching_up import (
     PATIENCE,
     Work,
+    files_there,
     landed,
     newest_buildable,
     settled,
@@ -77,7 +78,7 @@ def test_nothing_is_needed_of_a_landing_zone_that_is_as_it_was(home: Home) -> No
     assert "nothing is loaded yet" in refresh(home)[0].because
     home.refresh()
     assert refresh(home) == []
-    assert touched_files(home.settings, home.records, now()) == []
+    assert touched_files(home.settings, home.records, files_there(home.settings), now()) == []
 
 
 def test_a_file_that_comes_changes_or_goes_is_a_reason_to_look(home: Home) -> None:
@@ -98,7 +99,7 @@ def test_other_rules_are_a_reason_to_look(home: Home) -> None:
     home.land_weeks(2)
     home.refresh()
     other = home.settings.model_copy(update={"max_refused_share": 0.5})
-    assert len(touched_files(other, home.records, now())) == 3
+    assert len(touched_files(other, home.records, files_there(other), now())) == 3
     assert len(to_refresh(other, home.records)) == 1
 
 

@@ -8,14 +8,17 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
+from hm_platform import catching_up
 from hm_platform.attempts import PAUSES, Ready
 from hm_platform.building import build_lock
 from hm_platform.catching_up import Work
 from hm_platform.landing.entry import Entry, from_table, to_table
+from hm_platform.landing.zone import DATASETS, LandingZone
 from hm_platform.runs import turns_lock
 from hm_platform.sensors import look
 from hm_platform.storage.taking_turns import taking_turns
@@ -72,6 +75,28 @@ def catch_up(home: Home, instance: DagsterInstance) -> list[Work]:
 
 def jobs(works: list[Work]) -> list[str]:
     return [work.job for work in works]
+
+
+def test_a_look_lists_the_landing_zone_once_and_reads_the_code_once(
+    home: Home, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.land_weeks(4)
+    catch_up(home, instance)
+    listed, read = [], []
+
+    def files(zone: LandingZone, dataset: str, files: Any = LandingZone.files) -> Any:
+        listed.append(dataset)
+        return files(zone, dataset)
+
+    def fingerprint(fingerprint: Any = catching_up.code_fingerprint) -> str:
+        read.append("code")
+        return fingerprint()
+
+    monkeypatch.setattr(LandingZone, "files", files)
+    monkeypatch.setattr(catching_up, "code_fingerprint", fingerprint)
+    assert why_not(home, instance) == UP_TO_DATE
+    assert listed == [*DATASETS]
+    assert read == ["code"]
 
 
 ALL = ["refresh_landing", "load_weeks", "build_week"]
