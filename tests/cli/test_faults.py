@@ -5,11 +5,23 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from dagster import DagsterInstance
+
 from tests.cli.shop import BIN, LOADING, contents, kill_at, loaded, materialize, query, start
 
 SPAN = "2018-09-19...2018-11-07"
 LOAD = ("dagster", "asset", "materialize", "-m", "hm_platform.definitions")
 ARGUMENTS = ("--select", LOADING, "--partition-range", SPAN)
+
+
+def load_all(home: Path) -> None:
+    """Load the whole range of weeks from a plain shell: it is one run."""
+    storage = home.parent / "dagster"
+    storage.mkdir()
+    materialize(home, *ARGUMENTS, DAGSTER_HOME=str(storage))
+    with DagsterInstance.from_config(str(storage)) as instance:
+        assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"]
+    assert query(home, "SELECT count(*) FROM marts.loaded_weeks") == [(8,)]
 
 
 def test_a_load_killed_at_any_point_leaves_what_can_be_read_and_the_next_is_right(
@@ -19,17 +31,16 @@ def test_a_load_killed_at_any_point_leaves_what_can_be_read_and_the_next_is_righ
         'execution of step "raw__quarantine"',
         "START sql table model staging",
         "START sql incremental model marts.weekly_customer_purchases",
-        'execution of step "marts__loaded_weeks"',
     )
     for point in points:
         kill_at(point, other, *LOAD, *ARGUMENTS)
-        if point in points[2:]:
+        if point == points[-1]:
             # It opens, and nothing half-written is in it: no row is there twice.
             sums = "SELECT count(*) - count(DISTINCT (uri, row_number)) FROM raw.transactions"
             assert query(other, sums) == [(0,)], point
         if point.startswith("START sql"):
             assert [*other.rglob("*.tmp")] != []
-    materialize(other, *ARGUMENTS)
+    load_all(other)
     assert contents(other) == loaded(undisturbed)
     assert [*other.rglob("*.tmp")] == []
 
@@ -44,5 +55,5 @@ def test_a_full_disk_ends_a_build_with_a_message_and_the_next_load_is_right(
     last = output.read_text().splitlines()[-2:]
     assert any(line.startswith("hm: ") for line in last), last
     assert any(word in " ".join(last) for word in ("File too large", "is the disk full")), last
-    materialize(other, *ARGUMENTS)
+    load_all(other)
     assert contents(other) == loaded(undisturbed)

@@ -15,7 +15,6 @@ from tests.cli.shop import (
     kill_at,
     loaded,
     materialize,
-    query,
     run,
     start,
 )
@@ -78,22 +77,6 @@ def test_a_published_week_is_published_again_from_a_plain_shell(
 ) -> None:
     materialize(home, "--select", "key:serving/recommendations+", "--partition", WEEK)
     assert contents(home) == undisturbed
-
-
-def test_a_range_of_weeks_is_loaded_as_one_run_from_a_plain_shell(
-    other: Path, undisturbed: dict[str, str]
-) -> None:
-    storage = other.parent / "dagster"
-    storage.mkdir()
-    materialize(
-        other,
-        "--select", LOADING, "--partition-range", f"{FIRST_WEEK}...{WEEK}",
-        DAGSTER_HOME=str(storage),
-    )  # fmt: skip
-    with DagsterInstance.from_config(str(storage)) as instance:
-        assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"]
-    assert contents(other) == loaded(undisturbed)
-    assert query(other, "SELECT count(*) FROM marts.loaded_weeks") == [(8,)]
 
 
 def test_two_runs_that_start_at_the_same_moment_in_a_new_home_both_succeed(
