@@ -47,30 +47,28 @@ def print_board(settings: Settings, week: date) -> None:
         Slice("serving", "publications", days),
         Slice("serving", "recommendations", days),
     ) as db:
+        # DuckDB imports pandas, for half a second, when it is given parameters.
+        of_week = f"week = DATE '{week}'"
         weeks, purchases, first, last = db.execute(
             "SELECT count(*), sum(purchases), min(first_day), max(last_day) FROM marts.loaded_weeks"
         ).fetchone() or (0, 0, None, None)
         splits = [
             (split, *(db.execute(
-                f"SELECT count(*), min(t_dat), max(t_dat) FROM datasets.{split} WHERE week = ?",
-                [week],
+                f"SELECT count(*), min(t_dat), max(t_dat) FROM datasets.{split} WHERE {of_week}"
             ).fetchone() or (0, None, None)))
             for split in ("train", "validation", "test")
         ]  # fmt: skip
         scores = db.execute(
             "SELECT recommender, metric, value, customers FROM evaluation.behavioral_report "
-            "WHERE week = ?",
-            [week],
+            f"WHERE {of_week}"
         ).fetchall()
         published = db.execute(
             "SELECT recommender, customers, recommendations, model_version, state, reason "
-            "FROM serving.publications WHERE week = ?",
-            [week],
+            f"FROM serving.publications WHERE {of_week}"
         ).fetchone()
         example = db.execute(
-            "SELECT customer_id FROM serving.recommendations WHERE week = ? "
-            "ORDER BY customer_id LIMIT 1",
-            [week],
+            f"SELECT customer_id FROM serving.recommendations WHERE {of_week} "
+            "ORDER BY customer_id LIMIT 1"
         ).fetchone()
 
     storage = storage_of(settings)
