@@ -33,6 +33,7 @@ ui: $(VENV)/installed ## Open Dagster's UI on http://127.0.0.1:3000
 bench: $(VENV)/installed-test ## Run the benchmarks; prints a table and writes JSON
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.loading
+	$(BIN)/python -m benchmarks.s3
 
 bench-quality: $(VENV)/installed-bench-quality ## Score peers and hm_platform on eight weeks, about 2 hours; writes docs/quality.md
 	@$(BIN)/python -m benchmarks.quality
