@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hm_platform.landing.writing import Landed
+from hm_platform.landing.zone import Landing
 from hm_platform.settings import load_settings
 
 app = typer.Typer(
@@ -39,7 +40,7 @@ def complete_journey(through: Through = None) -> None:
     """The Complete Journey: 1.47 million real purchases of 2,469 households in 2017."""
     from hm_platform.landing.complete_journey import land
 
-    _report(land(load_settings().landing_zone.here(), _day(through), say))
+    _report(_zone().land(lambda zone: land(zone, _day(through), say)))
 
 
 @app.command(
@@ -61,7 +62,7 @@ def kaggle(
     """H&M's competition data: 31.8 million purchases, as downloaded from Kaggle."""
     from hm_platform.landing.kaggle import land
 
-    _report(land(load_settings().landing_zone.here(), folder, fraction, _day(through), say))
+    _report(_zone().land(lambda zone: land(zone, folder, fraction, _day(through), say)))
 
 
 @app.command(epilog="Example: [bold]hm land synthetic --customers 10000 --weeks 30 --seed 1[/]")
@@ -73,7 +74,11 @@ def synthetic(
     """Made-up data in H&M's shape, of any size; the same arguments give the same bytes."""
     from hm_platform.landing.synthetic import land
 
-    _report(land(load_settings().landing_zone.here(), customers, weeks, seed, say))
+    _report(_zone().land(lambda zone: land(zone, customers, weeks, seed, say)))
+
+
+def _zone() -> Landing:
+    return load_settings().landing_zone
 
 
 def _day(through: datetime | None) -> date | None:
@@ -81,9 +86,8 @@ def _day(through: datetime | None) -> date | None:
 
 
 def _report(landed: Landed) -> None:
-    zone = load_settings().landing_zone
     changes = f"{len(landed.written)} files written, {len(landed.unchanged)} as they were"
     if landed.removed:
         changes += f", {len(landed.removed)} removed"
     say(f"{landed.name}: {landed.rows:,} purchases, {landed.first_day} to {landed.last_day}")
-    say(f"{changes} in {zone}")
+    say(f"{changes} in {_zone()}")

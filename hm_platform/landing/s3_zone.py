@@ -8,22 +8,26 @@ code that reads files, and is gone when that is done with it.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
 from hm_platform.landing.errors import LandingError
+from hm_platform.landing.writing import Landed
 from hm_platform.landing.zone import (
     DATASET_FILE,
+    DATASETS,
     DatasetInfo,
     LandedFile,
     LandingZone,
     is_landed,
     read_dataset_info,
 )
-from hm_platform.storage.s3.bucket import Bucket, Object
+from hm_platform.storage.s3.bucket import Bucket, Object, etag_of
 from hm_platform.storage.s3.errors import ChangedObjectError, MissingObjectError
 
 _numbers = count()
@@ -109,11 +113,35 @@ class S3LandingZone:
             )
         return sorted(found, key=lambda file: file.uri)
 
-    def here(self) -> LandingZone:
-        raise LandingError(
-            f"`hm land` writes to a folder, and HM_LANDING is {self}: land into a folder and copy "
-            f"it there, with `aws s3 sync FOLDER {self}` for example"
-        )
+    def land(self, land: Callable[[LandingZone], Landed]) -> Landed:
+        """As ``Landing.land``: into a folder first, from which is sent what is not here yet."""
+        objects = {each.key: each for name in DATASETS for each in self.bucket.list(f"{name}/")}
+        with tempfile.TemporaryDirectory(prefix="hm-land-") as made:
+            folder = Path(made)
+            for path in (folder / key for key in objects if ".." not in key.split("/")):
+                # Names alone, by which a landing tells what it has to remove. (Keys may be names
+                # that no folder can have together; nothing that lands has such.)
+                with suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.touch()
+            if self.dataset() is not None:
+                (folder / DATASET_FILE).write_bytes(self.bucket.read(DATASET_FILE))
+            landed = land(LandingZone(folder))
+            files = [*landed.written, *landed.unchanged]
+            sent = [uri for uri in files if self._send(folder / uri, uri, objects.get(uri))]
+            # The last, since it says whose files these are.
+            self._send(folder / DATASET_FILE, DATASET_FILE, self.bucket.head(DATASET_FILE))
+            self.bucket.delete(landed.removed)
+        same = tuple(uri for uri in files if uri not in sent)
+        return replace(landed, written=tuple(sent), unchanged=same)
+
+    def _send(self, path: Path, key: str, there: Object | None) -> bool:
+        """Have the object hold what the file holds; True when that changed it."""
+        if there is not None and there.size == path.stat().st_size and there.etag == etag_of(path):
+            return False
+        with path.open("rb") as content:
+            self.bucket.upload(key, content)
+        return True
 
     def dataset(self) -> DatasetInfo | None:
         """As ``Landing.dataset``."""

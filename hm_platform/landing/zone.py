@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 
 from hm_platform.landing.columns import COLUMNS
 from hm_platform.landing.errors import LandingError
-from hm_platform.landing.writing import write_bytes
+from hm_platform.landing.writing import Landed, write_bytes
 
 DATASETS = ("articles", "customers", "transactions")
 """The folders of a landing zone, in the order in which they are read."""
@@ -97,8 +97,8 @@ class Landing(Protocol):
         Raises LandingError when it is there but cannot be understood.
         """
 
-    def here(self) -> LandingZone:
-        """The folder, for those who write to it. Raises LandingError when it is none."""
+    def land(self, land: Callable[[LandingZone], Landed]) -> Landed:
+        """Have ``land`` write files into a folder, which are this zone's then."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class LandingZone:
     def __str__(self) -> str:
         return str(self.root)
 
-    def here(self) -> LandingZone:
-        return self
+    def land(self, land: Callable[[LandingZone], Landed]) -> Landed:
+        return land(self)
 
     def folder(self, dataset: str) -> Path:
         """Where the files of ``dataset`` lie (the folder need not exist)."""

@@ -7,6 +7,7 @@ each names the version (its ETag) that it means.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import time
@@ -232,6 +233,19 @@ class Bucket:
     def told(self, doing: str) -> AbstractContextManager[None]:
         """Raises S3Error where botocore raises."""
         return told(doing, self.name, self.endpoint)
+
+
+def etag_of(path: Path) -> str:
+    """The ETag that most servers give what ``Bucket.upload`` sends of a file: its MD5, or that of
+    the MD5s of its parts."""
+    parts = []
+    with path.open("rb") as content:
+        while part := content.read(PART_BYTES):
+            parts.append(hashlib.md5(part, usedforsecurity=False))
+    if len(parts) < 2 and path.stat().st_size < PART_BYTES:
+        return parts[0].hexdigest() if parts else hashlib.md5(usedforsecurity=False).hexdigest()
+    whole = hashlib.md5(b"".join(part.digest() for part in parts), usedforsecurity=False)
+    return f"{whole.hexdigest()}-{len(parts)}"
 
 
 @lru_cache(maxsize=8)
