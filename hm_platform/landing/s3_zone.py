@@ -126,7 +126,11 @@ class S3LandingZone:
                     path.touch()
             if self.dataset() is not None:
                 (folder / DATASET_FILE).write_bytes(self.bucket.read(DATASET_FILE))
-            landed = land(LandingZone(folder))
+            try:
+                landed = land(LandingZone(folder))
+            except LandingError as error:
+                # It names the folder that it knows.
+                raise LandingError(str(error).replace(made, str(self))) from None
             files = [*landed.written, *landed.unchanged]
             sent = [uri for uri in files if self._send(folder / uri, uri, objects.get(uri))]
             # The last, since it says whose files these are.
