@@ -1,4 +1,5 @@
 # What a person types: `make demo`, `make test`, `make ui`, `make bench`, `make bench-quality`.
+# What the workflows in .github type, too: `make setup`, `make lint`.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -7,10 +8,12 @@ BIN := $(VENV)/bin
 RECLIST := reclist==2.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint ui bench bench-quality clean
+.PHONY: help setup demo test lint ui bench bench-quality clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/installed ## Set up .venv, and nothing more
 
 demo: $(VENV)/installed ## Land the real sample, build its latest week, print the board
 	@$(BIN)/hm land complete-journey
