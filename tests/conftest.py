@@ -27,6 +27,8 @@ LONGEST = (
     "tests/cli/test_rebuilding.py",
     "tests/cli/test_faults.py",
     "tests/cli/test_serving.py",
+    "tests/ci/test_building.py",
+    "tests/ci/test_weekly.py",
     "tests/cli/test_backtest.py",
     "tests/cli/test_hm.py",
 )

@@ -11,7 +11,7 @@ import pytest
 from tests.ci.workflows import Clone, commands, steps, workflow
 
 CI = workflow("ci")
-WEEK = "2018-10-17"
+WEEK = "2018-11-07"
 MATERIALIZE = ".venv/bin/dagster asset materialize -m hm_platform.definitions"
 
 
@@ -47,7 +47,9 @@ def test_the_week_is_published_and_its_report_is_where_it_is_uploaded_from(built
     ]
     everyone = rows(built, "SELECT count(*) * 12 FROM staging.stg_customers")
     assert rows(built, "SELECT count(*) FROM serving.recommendations") == everyone
-    assert rows(built, "SELECT count(*) FROM marts.loaded_weeks") == [(5,)]
+    (manifest,) = (built.path / "data" / "models" / "recommender").glob(f"{WEEK}-*/manifest.json")
+    assert "ranker" in manifest.read_text()
+    assert rows(built, "SELECT count(*) FROM marts.loaded_weeks") == [(8,)]
 
 
 def test_it_ends_non_zero_when_an_asset_fails(built: Clone) -> None:
@@ -56,24 +58,19 @@ def test_it_ends_non_zero_when_an_asset_fails(built: Clone) -> None:
     assert "DatasetError" in done.stderr
 
 
-def test_it_ends_non_zero_when_a_blocking_check_fails_and_what_follows_is_not_made(
-    copy: Clone,
-) -> None:
-    with duckdb.connect(copy.path / "data" / "warehouse.duckdb") as db:
-        db.execute("UPDATE raw.landed_files SET rows_loaded = rows_loaded + 1")
-        db.execute("DELETE FROM marts.loaded_weeks")
-    done = copy.run(
-        f"{MATERIALIZE} --select 'key:raw/transactions or key:marts/loaded_weeks' "
-        f"--partition {WEEK}"
-    )
-    assert done.returncode != 0
-    assert "every_landed_row_is_loaded" in done.stderr
-    assert rows(copy, "SELECT count(*) FROM marts.loaded_weeks") == [(0,)]
-
-
 def test_it_ends_non_zero_when_a_dbt_test_fails(copy: Clone) -> None:
+    # A check that blocks; one in Python does the same in tests/cli/test_serving.py.
     with duckdb.connect(copy.path / "data" / "warehouse.duckdb") as db:
         db.execute("INSERT INTO raw.articles SELECT * FROM raw.articles LIMIT 1")
     done = copy.run(f"{MATERIALIZE} --select key:staging/stg_articles")
     assert done.returncode != 0
     assert "'stg_articles_article_id_unique' on 'staging/stg_articles' did not pass" in done.stderr
+
+
+def test_validating_ends_non_zero_when_definitions_do_not_fit(copy: Clone) -> None:
+    jobs = copy.path / "hm_platform" / "jobs.py"
+    jobs.write_text(jobs.read_text().replace('"serving/decisions"', '"serving/no_such_asset"'))
+    (validate,) = (c for c in commands(CI, "week") if "definitions validate" in c)
+    done = copy.run(validate)
+    assert done.returncode != 0
+    assert "no_such_asset" in done.stdout + done.stderr

@@ -18,7 +18,7 @@ from tests.ci.workflows import Clone, steps, workflow
 
 WEEKLY = workflow("weekly")
 BUCKET, PREFIX = "my-shop", "hm/production"
-WEEK = "2018-10-17"
+WEEK = "2018-10-03"
 KEYS = {"secrets.AWS_ACCESS_KEY_ID": "nobody", "secrets.AWS_SECRET_ACCESS_KEY": "nobodys-key"}
 
 
@@ -59,7 +59,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, endpoint: str, s3: Any) -> C
     }
     clone = Clone.at(path, {**variables, **KEYS})
     landed = clone.run(
-        "HM_LANDING=landed .venv/bin/hm land synthetic --customers 200 --weeks 5",
+        "HM_LANDING=landed .venv/bin/hm land synthetic --customers 100 --weeks 3",
     )
     assert landed.returncode == 0, landed.stderr
     for file in (path / "landed").rglob("*.*"):

@@ -68,7 +68,7 @@ class Clone:
 
     @classmethod
     def at(cls, path: Path, contexts: Mapping[str, str] | None = None) -> Clone:
-        skipped = shutil.ignore_patterns("__pycache__", "target", "logs", ".user.yml")
+        skipped = shutil.ignore_patterns("target", "logs", ".user.yml")
         for name in ("hm_platform", "dbt"):
             shutil.copytree(REPOSITORY / name, path / name, ignore=skipped)
         for name in ("Makefile", "pyproject.toml", "constraints.txt"):
