@@ -103,9 +103,7 @@ def test_a_week_that_is_asked_for_is_the_one_that_is_built(clone: Clone) -> None
     assert "'soon' is not a week" in done.stderr
 
 
-def test_it_ends_non_zero_without_credentials_and_tells_none(
-    clone: Clone, tmp_path: Path
-) -> None:
+def test_it_ends_non_zero_without_credentials_and_tells_none(clone: Clone, tmp_path: Path) -> None:
     nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
     build = next(step for step in steps(WEEKLY, "build") if step.get("name") == "Build")
     no_keys = Clone(clone.path, {k: v for k, v in clone.contexts.items() if k not in KEYS})
