@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     )
     landing: str | None = Field(
         default=None,
+        min_length=1,
         description="Where new files arrive: a folder, by default HM_HOME/landing, or an address "
         "as s3://bucket/folder.",
     )
@@ -115,9 +116,6 @@ class Settings(BaseSettings):
     def _landing_address(cls, address: str | None) -> str | None:
         if address is None:
             return None
-        if not address.strip():
-            # Path("") would be the working directory.
-            raise ValueError("has to be a folder, or an address as s3://bucket/folder")
         if "://" not in address:
             return str(Path(address).expanduser().absolute())
         if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=+-]+)*/?", address):

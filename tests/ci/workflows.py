@@ -84,6 +84,7 @@ class Clone:
         """Type a command; ``said`` are the `env:` of a workflow, a job and a step."""
         own = ("HM_", "DAGSTER", "DBT_", "AWS_", "MAKE", "MFLAGS", "PYTEST_")
         env = {k: v for k, v in os.environ.items() if not k.startswith(own)}
+        env = {k: v for k, v in env.items() if not k.lower().endswith("_proxy")}
         for variables in said:
             env |= {k: filled(str(v), self.contexts) for k, v in (variables or {}).items()}
         return subprocess.run(
