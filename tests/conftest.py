@@ -22,13 +22,12 @@ os.environ["HM_FIRST_WEEK"] = "2018-09-19"
 os.environ["HM_TRAIN_WEEKS"] = "4"
 LONGEST = (
     "tests/cli/test_daemon.py",
+    "tests/ci/test_weeks.py",
     # Without the shop of tests/cli, so that nobody waits for another worker to build it.
     "tests/dbt/test_weekly_models.py",
     "tests/cli/test_rebuilding.py",
     "tests/cli/test_faults.py",
     "tests/cli/test_serving.py",
-    "tests/ci/test_building.py",
-    "tests/ci/test_weekly.py",
     "tests/cli/test_backtest.py",
     "tests/cli/test_hm.py",
 )

@@ -95,3 +95,27 @@ class Clone:
             text=True,
             check=False,
         )
+
+
+CI, WEEKLY = workflow("ci"), workflow("weekly")
+SHOP = next(command for command in commands(CI) if "hm land" in command)
+"""The command that lands the shop of ci.yml."""
+
+BUCKET, PREFIX = "my-shop", "hm/production"
+KEYS = {"secrets.AWS_ACCESS_KEY_ID": "nobody", "secrets.AWS_SECRET_ACCESS_KEY": "nobodys-key"}
+
+
+def typed(clone: Clone, contexts: Mapping[str, str] | None = None) -> list[Any]:
+    """What became of each command of weekly.yml, until one fails."""
+    job = WEEKLY["jobs"]["build"]
+    at = Clone(clone.path, {**clone.contexts, **(contexts or {})})
+    # No keys of whoever runs the tests, and none of the machine.
+    nobody = {"HOME": str(clone.path), "AWS_EC2_METADATA_DISABLED": "true"}
+    done = []
+    for step in steps(WEEKLY, "build"):
+        if "run" in step:
+            said = (WEEKLY["env"], job.get("env"), step.get("env"), nobody)
+            done.append(at.run(step["run"], *said))
+            if done[-1].returncode:
+                break
+    return done

@@ -1,0 +1,88 @@
+"""What the two workflows have built, each typed command by command in a clone of its own.
+
+Both build the same made-up shop: ci.yml on this machine, weekly.yml in a bucket.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto.server import ThreadedMotoServer
+
+from tests.ci.workflows import (
+    BUCKET,
+    CI,
+    KEYS,
+    PREFIX,
+    SHOP,
+    WEEKLY,
+    Clone,
+    commands,
+    steps,
+    typed,
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which every command of the job `week` has been typed."""
+    clone = Clone.at(tmp_path_factory.mktemp("clone"))
+    for command in commands(CI, "week"):
+        done = clone.run(command, CI["env"], CI["jobs"]["week"].get("env"))
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return clone
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3(endpoint: str) -> Any:
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="nobody",
+        aws_secret_access_key="nobodys-key",  # noqa: S106
+        config=Config(proxies={}),
+    )
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory, endpoint: str, s3: Any) -> Clone:
+    """A clone with the variables and secrets of docs/ci.md set; its files have landed in the
+    bucket."""
+    path = tmp_path_factory.mktemp("clone")
+    variables = {
+        "vars.HM_S3_BUCKET": BUCKET,
+        "vars.HM_S3_PREFIX": PREFIX,
+        "vars.HM_S3_ENDPOINT": endpoint,
+        "vars.HM_LANDING": f"s3://{BUCKET}/landing",
+    }
+    clone = Clone.at(path, {**variables, **KEYS})
+    build = next(step for step in steps(WEEKLY, "build") if step.get("name") == "Build")
+    landed = clone.run(SHOP, build["env"])
+    assert landed.returncode == 0, landed.stderr
+    return clone
+
+
+@pytest.fixture(scope="module")
+def in_bucket(clone: Clone) -> Clone:
+    """The same, when every command of weekly.yml has been typed."""
+    for done in typed(clone):
+        assert done.returncode == 0, done.stderr[-3000:]
+    return clone
