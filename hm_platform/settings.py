@@ -14,6 +14,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -116,11 +117,26 @@ class Settings(BaseSettings):
     def _landing_address(cls, address: str | None) -> str | None:
         if address is None:
             return None
-        if "://" not in address:
+        # With one slash it is nearly always a mistyped address.
+        if not re.match(r"[\w+.-]+:/", address):
             return str(Path(address).expanduser().absolute())
         if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=+-]+)*/?", address):
             raise ValueError("has to be a folder, or an address as s3://bucket/folder")
         return address.rstrip("/")
+
+    @field_validator("s3_prefix")
+    @classmethod
+    def _leads_nowhere_else(cls, prefix: str) -> str:
+        if {".", ".."} & set(prefix.split("/")):
+            raise ValueError("has to be folders by their names, without . and ..")
+        return prefix
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _is_an_address(cls, endpoint: str) -> str:
+        # An address whose port is none raises a ValueError when it is asked for it.
+        _ = urlsplit(endpoint).port
+        return endpoint
 
     @field_validator("notify")
     @classmethod
@@ -191,7 +207,8 @@ def _problem(error: ErrorDetails) -> str:
         return error["msg"].removeprefix("Value error, ")
     name = str(error["loc"][0])
     secret = Settings.model_fields[name].annotation is SecretStr
-    value = "" if secret else f"={error['input']!r}"
+    # In an address, what is before an @ is a name and a password.
+    value = "" if secret else "=" + re.sub(r"//.*@", "//…@", repr(error["input"]))
     return f"HM_{name.upper()}{value}: {error['msg'].removeprefix('Value error, ')}"
 
 

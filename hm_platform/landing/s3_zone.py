@@ -21,6 +21,7 @@ from hm_platform.landing.writing import Landed
 from hm_platform.landing.zone import (
     DATASET_FILE,
     DATASETS,
+    SUFFIXES,
     DatasetInfo,
     LandedFile,
     LandingZone,
@@ -97,7 +98,7 @@ class S3LandingZone:
             if not is_landed(name) or any(folder.startswith(".") for folder in folders):
                 continue
             # Its name is its own, and the end of its name says what it is.
-            suffix = "".join(Path(name.lower()).suffixes[-2:])
+            suffix = next(end for end in SUFFIXES if name.lower().endswith(end))
             copy = Path(self.copies.name, f"{next(_numbers)}{suffix}")
             found.append(
                 LandedObject(

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from hm_platform.landing.zone import LandingZone
+from tests.s3.fixtures import aws, bucket, proxy, remote, server
+
+__all__ = ["aws", "bucket", "proxy", "remote", "server", "zone"]
 
 
 @pytest.fixture

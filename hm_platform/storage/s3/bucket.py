@@ -10,30 +10,30 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import urlsplit
 
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import (
-    ConnectionClosedError,
     IncompleteReadError,
     ReadTimeoutError,
     ResponseStreamingError,
 )
 
-from hm_platform.storage.s3.errors import MissingObjectError, changed, told
+from hm_platform.storage.s3.errors import MissingObjectError, S3Error, changed, told
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 CONNECTIONS = 10
 """How many requests go on at once."""
@@ -45,8 +45,11 @@ ATTEMPTS = 8
 """How often a request is sent before it has failed; between them botocore waits longer and longer,
 20 seconds at most."""
 
-CUT = (ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
-"""What breaks off an answer that has begun."""
+CUT = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+"""What breaks off an answer that has begun; botocore does not ask again then."""
+
+PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""Seconds to wait after each answer that breaks off."""
 
 ABANDONED = timedelta(days=1)
 """Parts that were sent longer ago belong to an upload that nobody will complete."""
@@ -111,8 +114,15 @@ class Bucket:
     @cached_property
     def client(self) -> Any:
         """boto3's client, which threads may share."""
-        with self.told("open"):
-            return client_of(self.session, self.endpoint)
+        try:
+            with self.told("open"), _making:
+                # Asked for its port, an address whose port is none raises an error.
+                _ = urlsplit(self.endpoint).port
+                return client_of(self.session, self.endpoint)
+        except ValueError:
+            raise S3Error(
+                f"{self.endpoint!r} is no address of a server: correct HM_S3_ENDPOINT"
+            ) from None
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Object]:
         """The objects whose keys begin with ``prefix``, in the order of their keys.
@@ -165,14 +175,20 @@ class Bucket:
 
     def _get(self, key: str, **options: str) -> tuple[bytes, str]:
         """Content and ETag."""
-
-        def get() -> tuple[bytes, str]:
-            answer = self.client.get_object(Bucket=self.name, Key=self._full(key), **options)
-            with answer["Body"] as body:
-                return body.read(), answer["ETag"].strip('"')
-
         with self.told(f"read {self.uri(key)}"):
-            return _again_when_cut(get)
+            for pause in PAUSES:
+                answer = self.client.get_object(Bucket=self.name, Key=self._full(key), **options)
+                try:
+                    # As a context manager it would give what botocore wraps, with other errors.
+                    with closing(answer["Body"]) as body:
+                        return body.read(), answer["ETag"].strip('"')
+                except CUT as error:
+                    log.warning("an answer of S3 broke off: %s", type(error).__name__)
+                    time.sleep(pause)
+        raise S3Error(
+            f"cannot read {self.uri(key)}: {len(PAUSES)} answers of {self.endpoint or 'S3'} broke "
+            "off: check the network, and run this again"
+        )
 
     def download(self, found: Object, path: Path) -> None:
         """Write an object as it was listed to a file, over several connections.
@@ -219,10 +235,12 @@ class Bucket:
                 for upload in page.get("Uploads", ()):
                     if upload["Initiated"] > before:
                         continue
-                    self.client.abort_multipart_upload(
-                        Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"]
-                    )
-                    swept += 1
+                    # Another process may have removed it in the meantime.
+                    with suppress(MissingObjectError), self.told(f"sweep {self}"):
+                        self.client.abort_multipart_upload(
+                            Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"]
+                        )
+                        swept += 1
         if swept:
             log.info("removed what %d broken uploads had left in %s", swept, self)
         return swept
@@ -248,6 +266,10 @@ def etag_of(path: Path) -> str:
     return f"{whole.hexdigest()}-{len(parts)}"
 
 
+_making = threading.Lock()
+"""Threads may share a client, but not make two at once."""
+
+
 @lru_cache(maxsize=8)
 def bucket_at(name: str, prefix: str, endpoint: str) -> Bucket:
     """A bucket, one for each address in this process."""
@@ -268,20 +290,9 @@ def client_of(session: Any, endpoint: str, **options: Any) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    region = session.region_name or ("us-east-1" if endpoint else None)
+    # What runs things in containers sets AWS_REGION, which botocore does not read.
+    region = session.region_name or os.environ.get("AWS_REGION")
+    region = region or ("us-east-1" if endpoint else None)
     return session.client(
         "s3", endpoint_url=endpoint or None, region_name=region, config=config, **options
     )
-
-
-def _again_when_cut(get: Callable[[], T]) -> T:
-    """What ``get`` gives, asked again when an answer breaks off, which botocore does not do."""
-    pause = 0.1
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return get()
-        except CUT as error:
-            log.warning("an answer of S3 broke off (%s): asking again", type(error).__name__)
-            time.sleep(pause)
-            pause = min(2 * pause, 5.0)
-    return get()

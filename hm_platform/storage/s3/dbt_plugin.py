@@ -6,7 +6,7 @@ made as a table there and stored from it, by the code that stores every other ta
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
@@ -14,15 +14,14 @@ from dbt.flags import get_flags
 
 from hm_platform.storage.s3.bucket import bucket_at
 from hm_platform.storage.s3.duckdb_connection import duckdb_settings, open_bucket
-from hm_platform.storage.s3.tables import S3Tables, week_of
+from hm_platform.storage.s3.tables import S3Tables
+from hm_platform.storage.s3.weeks import WEEK, week_of
 from hm_platform.storage.tables import BATCH_ROWS, Days, Slice, literal, quoted
 
 if TYPE_CHECKING:
     from dbt.adapters.duckdb.credentials import DuckDBCredentials
     from dbt.adapters.duckdb.utils import TargetConfig
     from duckdb import DuckDBPyConnection
-
-WEEK = timedelta(days=7)
 
 
 class Plugin(BasePlugin):

@@ -13,9 +13,18 @@ from urllib.parse import urlsplit
 import duckdb
 
 from hm_platform.storage.s3.bucket import Bucket
-from hm_platform.storage.s3.errors import S3Error
+from hm_platform.storage.s3.errors import ChangedObjectError, S3Error
 from hm_platform.storage.tables import Slice, literal, quoted
 from hm_platform.storage.warehouse import connection_settings
+
+HTTP_SETTINGS = {
+    "http_retries": 8,
+    "http_retry_wait_ms": 200,
+    "http_retry_backoff": 2,
+    "http_timeout": 60,
+    "parquet_metadata_cache": True,
+}
+"""How patient DuckDB is with a bucket: milliseconds, and seconds for an answer."""
 
 
 @contextmanager
@@ -38,9 +47,11 @@ def open_bucket(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> None:
     Raises S3Error when there are none, or no httpfs extension.
     """
     load_httpfs(connection)
-    for setting in ("http_retries = 8", "http_retry_wait_ms = 200", "http_retry_backoff = 2",
-                    "http_timeout = 60", "parquet_metadata_cache = true"):  # fmt: skip
-        connection.execute(f"SET {setting}")
+    # What httpfs takes from the environment by itself would be there for everybody to see.
+    for name in ("s3_access_key_id", "s3_secret_access_key", "s3_session_token"):
+        connection.execute(f"SET {name} = ''")
+    for name, value in HTTP_SETTINGS.items():
+        connection.execute(f"SET {name} = {value}")
     try:
         connection.execute(f"CREATE OR REPLACE SECRET bucket ({_secret(bucket)})")
     except duckdb.Error as error:
@@ -88,17 +99,39 @@ def _secret(bucket: Bucket) -> str:
 
 
 def view(
-    connection: duckdb.DuckDBPyConnection, source: Slice, uris: Sequence[str], *, empty: bool
+    connection: duckdb.DuckDBPyConnection, source: Slice, uris: Sequence[str], shape: str
 ) -> None:
     """Name these Parquet objects by the table's name.
 
-    empty : whether the table is to have the columns alone
+    shape : an object with all columns that the table has
     """
-    listed = ", ".join(map(literal, uris))
-    # Weeks that were written before a column was added do without it.
-    by_name = ", union_by_name=true" if len(uris) > 1 else ""
+    parts = []
+    if uris:
+        listed = ", ".join(map(literal, uris))
+        # Weeks that were written before a column was added do without it.
+        by_name = ", union_by_name=true" if len(uris) > 1 else ""
+        parts.append(f"SELECT * FROM read_parquet([{listed}]{by_name})")
+    if shape not in uris:
+        parts.append(f"SELECT * FROM read_parquet([{literal(shape)}]) WHERE false")
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(source.schema)}")
     connection.execute(
-        f"CREATE OR REPLACE VIEW {source.name} AS "
-        f"SELECT * FROM read_parquet([{listed}]{by_name}){' WHERE false' if empty else ''}"
+        f"CREATE OR REPLACE VIEW {source.name} AS {' UNION ALL BY NAME '.join(parts)}"
     )
+
+
+@contextmanager
+def told(bucket: Bucket) -> Iterator[None]:
+    """Raise as S3Error what DuckDB raises when it cannot read the bucket."""
+    try:
+        yield
+    except (duckdb.HTTPException, duckdb.IOException) as error:
+        first = str(error).partition("\n")[0]
+        refused = any(f"HTTP {status}" in first for status in (400, 401, 403))
+        advice = "check the AWS credentials and AWS_REGION" if refused else "run this again"
+        raise S3Error(f"cannot read from {bucket}: {first}; {advice}") from None
+    except UnicodeDecodeError:
+        # DuckDB's message for an object with another ETag than before, which holds its bytes.
+        raise ChangedObjectError(
+            f"cannot read from {bucket}: somebody replaced an object of it at the same time; run "
+            "this again"
+        ) from None

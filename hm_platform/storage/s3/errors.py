@@ -9,7 +9,7 @@ from botocore import exceptions as boto
 
 from hm_platform.storage.tables import TableError
 
-MISSING = {"404", "NoSuchKey", "NotFound", "NoSuchUpload"}
+MISSING = {"404", "NoSuchKey", "NotFound"}
 CHANGED = {"412", "PreconditionFailed", "ConditionalRequestConflict", "409"}
 WRONG_KEYS = {
     "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthorizationHeaderMalformed",
@@ -77,6 +77,11 @@ def _of_answer(error: boto.ClientError, doing: str, bucket: str, endpoint: str) 
         )
     if code in MISSING:
         return MissingObjectError(f"cannot {doing}: it is not in the bucket {bucket}{at}")
+    if code == "NoSuchUpload":
+        return MissingObjectError(
+            f"cannot {doing}: the parts that were sent of it are gone (somebody removed them, or "
+            "they were put together and the answer got lost): run this again"
+        )
     if code in CHANGED:
         return changed(doing)
     if code in EXPIRED:
@@ -103,7 +108,8 @@ def _of_answer(error: boto.ClientError, doing: str, bucket: str, endpoint: str) 
         )
     if code in ELSEWHERE:
         return S3Error(
-            f"cannot {doing}: the bucket {bucket} is in another region, or the request makes no "
-            f"sense to {endpoint or 'S3'} ({code}): set AWS_REGION to the bucket's"
+            f"cannot {doing}: the bucket {bucket} is in another region, or {endpoint or 'S3'} can "
+            f"make no sense of the request ({code}): set AWS_REGION to the bucket's, and get new "
+            "credentials if these may have expired"
         )
     return S3Error(f"cannot {doing} in the bucket {bucket}{at}: {code} {found.get('Message', '')}")

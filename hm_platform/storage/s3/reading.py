@@ -42,19 +42,27 @@ class Reading:
         self._bucket = bucket
         self._kept = _Kept()
 
-    def table(self, objects: Sequence[Object], source: Slice) -> pa.Table:
+    def table(
+        self, objects: Sequence[Object], source: Slice, shape: Object | None = None
+    ) -> pa.Table:
         """The rows of these objects that are in the slice, as one table."""
-        return self.stream(objects, source).read_all()
+        return self.stream(objects, source, shape).read_all()
 
-    def stream(self, objects: Sequence[Object], source: Slice) -> pa.RecordBatchReader:
-        """The same as batches, object after object, each read when it is its turn."""
-        whole = self.unified(objects, source)
-        names = list(source.columns) or whole.names
-        missing = [name for name in names if name not in whole.names]
+    def stream(
+        self, objects: Sequence[Object], source: Slice, shape: Object | None = None
+    ) -> pa.RecordBatchReader:
+        """The same as batches, object after object, each read when it is its turn.
+
+        shape : an object with all columns that the table has
+        """
+        whole = self.unified([*objects, *([shape] if shape else [])], source)
+        asked = [*source.columns, *source.only, *([source.by] if source.days else [])]
+        missing = [name for name in dict.fromkeys(asked) if name not in whole.names]
         if missing:
             raise TableError(
                 f"{source.schema}.{source.table} has no column {', '.join(missing)}: build it again"
             )
+        names = list(source.columns) or whole.names
         schema = pa.schema([whole.field(name) for name in names])
         return pa.RecordBatchReader.from_batches(
             schema, self._batches(objects, source, whole, names)
@@ -63,10 +71,10 @@ class Reading:
     def unified(self, objects: Sequence[Object], source: Slice) -> pa.Schema:
         """The columns of all these objects. Raises TableError where two disagree about a type."""
         with ThreadPoolExecutor(CONNECTIONS) as threads:
-            schemas = list(threads.map(self.schema, objects))
+            schemas = list(threads.map(self.schema, dict.fromkeys(objects)))
         try:
             return pa.unify_schemas(schemas)
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise TableError(
                 f"weeks of {source.schema}.{source.table} do not fit together, build them again: "
                 f"{error}"
@@ -118,16 +126,14 @@ class Reading:
             return pa.PythonFile(ObjectFile(self._bucket, found), mode="r")
         content = self._kept.get(found)
         if content is None:
-            content = self._small(found)
+            try:
+                content = self._bucket.read_version(found)
+            except (ChangedObjectError, MissingObjectError):
+                # Nothing of it has been read: the new version is as good as the old one was. It is
+                # not kept, since it is not the one that was listed.
+                return pa.BufferReader(self._bucket.read(found.key))
             self._kept.put(found, content)
         return pa.BufferReader(content)
-
-    def _small(self, found: Object) -> bytes:
-        try:
-            return self._bucket.read_version(found)
-        except (ChangedObjectError, MissingObjectError):
-            # Nothing of it has been read: the new version is as good as the old one was.
-            return self._bucket.read(found.key)
 
 
 class _Kept:
