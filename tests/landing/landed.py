@@ -17,7 +17,7 @@ from hm_platform.landing.columns import COLUMNS
 from hm_platform.landing.index import index_landing_zone
 from hm_platform.landing.loading import read_quarantine, read_transactions
 from hm_platform.landing.validating import Rules
-from hm_platform.landing.zone import LandingZone
+from hm_platform.landing.zone import Landing, LandingZone
 
 CALENDAR = Calendar(date(2018, 9, 19))
 TODAY = date(2020, 9, 22)
@@ -69,7 +69,7 @@ def header(dataset: str) -> str:
 
 
 def index(
-    zone: LandingZone, previous: pa.Table | None = None, rules: Rules = LENIENT, **options: Any
+    zone: Landing, previous: pa.Table | None = None, rules: Rules = LENIENT, **options: Any
 ) -> pa.Table:
     return index_landing_zone(zone, rules, previous, **{"today": TODAY, **options})
 
@@ -85,7 +85,7 @@ def entries(zone: LandingZone) -> dict[str, dict[str, Any]]:
 
 
 def transactions(
-    zone: LandingZone, start: date = CALENDAR.first_week, end: date = END
+    zone: Landing, start: date = CALENDAR.first_week, end: date = END
 ) -> list[dict[str, Any]]:
     return read_transactions(zone, index(zone), start, end).read_all().to_pylist()
 

@@ -65,7 +65,7 @@ def upload(zone: LandingZone, bucket: Bucket) -> None:
 
 def told(zone: Landing) -> list[dict[str, Any]]:
     """The index, but for what says when and where a file was put."""
-    found = index(zone).to_pylist()  # type: ignore[arg-type]
+    found = index(zone).to_pylist()
     for entry in found:
         del entry["stamp"]
         # DuckDB names the file that it has read, which has another name each time.
@@ -107,7 +107,7 @@ def test_the_same_files_give_the_same_index_and_rows(zone: LandingZone, bucket: 
     assert told(there) == told(zone)
     for read in READERS.values():
         here = read(zone, index(zone)).read_all()
-        assert read(there, index(there)).read_all().equals(here)  # type: ignore[arg-type]
+        assert read(there, index(there)).read_all().equals(here)
         assert len(here) > 0
     assert list(Path(there.copies.name).iterdir()) == []
 
@@ -133,9 +133,9 @@ def test_what_does_not_count_is_left_out(bucket: Bucket) -> None:
 def test_names_that_no_folder_has(bucket: Bucket, name: str) -> None:
     bucket.write(f"transactions/{name}", CONTENT)
     zone = S3LandingZone(bucket)
-    (entry,) = by_uri(index(zone)).values()  # type: ignore[arg-type]
+    (entry,) = by_uri(index(zone)).values()
     assert (entry["uri"], entry["state"], entry["rows"]) == (f"transactions/{name}", "loaded", 2)
-    assert len(transactions(zone)) == 1  # type: ignore[arg-type]
+    assert len(transactions(zone)) == 1
 
 
 def test_only_changed_objects_are_fetched(
@@ -143,14 +143,14 @@ def test_only_changed_objects_are_fetched(
 ) -> None:
     for number in range(5):
         remote.write(f"transactions/{number}.csv", "\n".join([HEADER, *good(number), ""]).encode())
-    first = index(remote_zone)  # type: ignore[arg-type]
+    first = index(remote_zone)
     assert len(proxy.sent("GET", r"\d\.csv")) == 5
-    assert index(remote_zone, first).equals(first)  # type: ignore[arg-type]
+    assert index(remote_zone, first).equals(first)
     assert len(proxy.sent("GET", r"\d\.csv")) == 5
     assert len(proxy.sent("HEAD", r"\d\.csv")) == 5
     remote.write("transactions/3.csv", CONTENT)
     remote.write("transactions/5.csv", "\n".join([HEADER, *good(5), ""]).encode())
-    second = by_uri(index(remote_zone, first))  # type: ignore[arg-type]
+    second = by_uri(index(remote_zone, first))
     fetched = [each.path[-5:] for each in proxy.sent("GET", r"\d\.csv")]
     assert sorted(fetched[5:]) == ["3.csv", "5.csv"]
     assert second["transactions/3.csv"]["rows_quarantined"] == 1
@@ -163,7 +163,7 @@ def test_loading_fetches_what_the_weeks_need(
         remote.write(
             f"transactions/{name}.csv", "\n".join([HEADER, *good(1, day=day), ""]).encode()
         )
-    found = index(remote_zone)  # type: ignore[arg-type]
+    found = index(remote_zone)
     before = len(proxy.sent("GET", r"\.csv"))
     rows = read_transactions(remote_zone, found, date(2018, 9, 26), date(2018, 10, 3)).read_all()
     assert rows["t_dat"].to_pylist() == [date(2018, 9, 27)]
@@ -182,10 +182,10 @@ def test_an_object_replaced_while_it_is_indexed_is_pending(
     for method in ("GET", "HEAD"):
         remote.write("transactions/a.csv", CONTENT)
         proxy.on(method, r"a\.csv", Fault(before=replace), times=1)
-        (entry,) = by_uri(index(remote_zone)).values()  # type: ignore[arg-type]
+        (entry,) = by_uri(index(remote_zone)).values()
         assert entry["state"] == "pending"
         assert entry["rows"] is None
-    (entry,) = by_uri(index(remote_zone)).values()  # type: ignore[arg-type]
+    (entry,) = by_uri(index(remote_zone)).values()
     assert (entry["state"], entry["rows"]) == ("loaded", 3)
 
 
@@ -196,7 +196,7 @@ def test_an_object_that_goes_while_it_is_indexed_is_not_there(
         remote.write("transactions/a.csv", CONTENT)
         gone = Fault(before=lambda: remote.delete(["transactions/a.csv"]))
         proxy.on(method, r"a\.csv", gone, times=1)
-        assert index(remote_zone).num_rows == 0  # type: ignore[arg-type]
+        assert index(remote_zone).num_rows == 0
 
 
 @pytest.mark.parametrize("change", ["replaced", "removed"])
@@ -205,7 +205,7 @@ def test_an_object_that_changes_while_it_is_loaded_loads_nothing(
     remote: Bucket, remote_zone: S3LandingZone, proxy: Proxy, change: str, method: str
 ) -> None:
     remote.write("transactions/a.csv", CONTENT)
-    found = index(remote_zone)  # type: ignore[arg-type]
+    found = index(remote_zone)
 
     def touch() -> None:
         if change == "removed":
@@ -224,7 +224,7 @@ def test_a_bucket_that_cannot_be_read_is_told_and_holds_no_file(
     remote.write("transactions/a.csv", CONTENT)
     proxy.on("GET", r"a\.csv", Fault(answer=(403, "AccessDenied")))
     with pytest.raises(S3Error, match=r"cannot read s3://\S+/transactions/a\.csv: .* is denied"):
-        index(remote_zone)  # type: ignore[arg-type]
+        index(remote_zone)
 
 
 def test_a_hundred_thousand_objects_are_listed(

@@ -127,7 +127,7 @@ def _write(tables: Tables, write: Write) -> bool:
 _names = itertools.count()
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(WRITES)
 def test_any_writes_end_with_the_same_table(
     bucket: Bucket, ticking: None, writes: list[Any]

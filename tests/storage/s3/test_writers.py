@@ -163,7 +163,7 @@ def test_readers_see_whole_versions(bucket: Bucket, large: bool) -> None:
     over = threading.Event()
 
     def write() -> None:
-        for number in range(6):
+        for number in range(4):
             S3Tables(bucket).replace(of_weeks(0), versions[(number + 1) % 2].to_reader())
 
     def read() -> int:
