@@ -47,7 +47,6 @@ CONTENT = "\n".join([HEADER, GOOD, BAD, ""]).encode()
 
 @pytest.fixture(autouse=True)
 def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has to wait until an object counts as unchanged."""
     monkeypatch.setattr(index_module, "SETTLED_S", 0.0)
 
 
