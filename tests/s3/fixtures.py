@@ -36,7 +36,6 @@ PREFIX = "shop/production"
 @pytest.fixture(scope="session")
 def server() -> Iterator[tuple[str, int]]:
     """Host and port of an S3 server on loopback."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     yield moto.get_host_and_port()
@@ -75,12 +74,17 @@ def session() -> boto3.session.Session:
 
 
 @pytest.fixture
-def bucket(server: tuple[str, int], aws: None) -> Bucket:
+def bucket(server: tuple[str, int], aws: None) -> Iterator[Bucket]:
     """A bucket of its own for each test, reached without the proxy."""
+    # The server's log of requests, which others may want to read.
+    told = logging.getLogger("werkzeug")
+    before = told.level
+    told.setLevel(logging.ERROR)
     endpoint = f"http://{server[0]}:{server[1]}"
     made = Bucket(f"hm-{uuid.uuid4().hex[:16]}", PREFIX, endpoint, session)
     made.client.create_bucket(Bucket=made.name)
-    return made
+    yield made
+    told.setLevel(before)
 
 
 @pytest.fixture
