@@ -118,9 +118,13 @@ def requests() -> Iterator[list[str]]:
             asked.append(record.getMessage())
 
     log, note = logging.getLogger("werkzeug"), Note()
+    # Other tests have the server say nothing.
+    before = log.level
+    log.setLevel(logging.INFO)
     log.addHandler(note)
     yield asked
     log.removeHandler(note)
+    log.setLevel(before)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def bucket(server: tuple[str, int], aws: None) -> Iterator[Bucket]:
     """A bucket of its own for each test, reached without the proxy."""
     # The server's log of requests, which others may want to read.
     told = logging.getLogger("werkzeug")
-    before = told.level
+    before = told.level or logging.INFO
     told.setLevel(logging.ERROR)
     endpoint = f"http://{server[0]}:{server[1]}"
     made = Bucket(f"hm-{uuid.uuid4().hex[:16]}", PREFIX, endpoint, session)
