@@ -20,6 +20,7 @@ from hm_platform.catching_up import (
     landed,
     read_records,
     to_build,
+    to_build_again,
     to_load,
     to_refresh,
 )
@@ -94,6 +95,9 @@ def _catch_up(settings: Settings, wanted: date | None, say: Say) -> tuple[date, 
         first, last = work.weeks or (target, target)
         run_work(runs, work, f"loading the weeks {first} to {last}")
     builds = to_build(settings, read_records(settings), target)
+    if not builds and wanted is not None:
+        # Whoever names the week may want more of it than its recommendations.
+        builds = to_build_again(settings, read_records(settings), target)
     for work in builds:
         try:
             run_work(runs, work, f"building week {target}")

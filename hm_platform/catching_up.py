@@ -246,6 +246,16 @@ def to_build(settings: Settings, records: Records, week: date) -> list[Work]:
     return [Work("build_week", (week, week), _key("build", str(week), wanted), because)]
 
 
+def to_build_again(settings: Settings, records: Records, week: date) -> list[Work]:
+    """The build of a ``week`` that is published and whose splits, features and model have been
+    removed since (``retention``), if they have."""
+    if storage_of(settings).models.version_of_week(week) is not None:
+        return []
+    key = _key("build again", str(week), week_fingerprint(settings, records, week))
+    because = "it is published, and its splits and features have been removed since"
+    return [Work("build_week", (week, week), key, because)]
+
+
 def newest_buildable(weeks: Sequence[LandedWeek]) -> date | None:
     """The latest complete week with purchases that has enough weeks before it, or None."""
     complete = [week.week for week in weeks[FEWEST_WEEKS - 1 :] if week.complete and week.files]

@@ -97,9 +97,12 @@ def _week(settings: Settings, week: str | None, publications: list[Publication])
             raise DecisionError("nothing is published yet: run `hm build`, or name a --week")
         return weeks[0]
     wanted = settings.calendar.parse(week)
-    if wanted not in weeks and storage_of(settings).models.version_of_week(wanted) is None:
+    if storage_of(settings).models.version_of_week(wanted) is None:
+        why = "is not built"
+        if wanted in weeks:
+            why = "is published, and its splits and features have been removed since (`hm tidy`)"
         raise DecisionError(
-            f"week {wanted} is not built: run `hm build --week {wanted}` first "
+            f"week {wanted} {why}: run `hm build --week {wanted}` first "
             f"(published: {', '.join(map(str, sorted(weeks)[-5:])) or 'none'})"
         )
     return wanted

@@ -1,11 +1,28 @@
 """The jobs: what `hm build`, the sensors, the schedule and people start.
 
-A job is a selection of assets with a purpose; what the assets do is theirs.
+A job is a selection of assets with a purpose; what the assets do is theirs. ``tidy`` makes nothing
+and has a step of its own.
 """
 
-from __future__ import annotations
+from dagster import (
+    AssetSelection,
+    Config,
+    JobDefinition,
+    MetadataValue,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    define_asset_job,
+    job,
+    op,
+)
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
+from pydantic import Field
 
-from dagster import AssetSelection, define_asset_job
+from hm_platform.resources import RetentionResource
+from hm_platform.retention import apply, plan, read_records
 
 refresh_landing = define_asset_job(
     "refresh_landing",
@@ -67,4 +84,53 @@ decide = define_asset_job(
     "serving/decisions. Nothing is trained or loaded.",
 )
 
-JOBS = [refresh_landing, load_weeks, build_week, backtest, load_and_build, decide]
+
+class TidyConfig(Config):
+    """How much is kept, if not what HM_KEEP_WEEKS says, and whether anything is removed."""
+
+    keep_weeks: int | None = Field(
+        default=None, ge=0, description="Built weeks that are kept whole; 0: all."
+    )
+    dry_run: bool = Field(default=False, description="Say what would go, and remove nothing.")
+
+
+@op(out=Out(Nothing))
+def remove_old_weeks(
+    context: OpExecutionContext, config: TidyConfig, retention: RetentionResource
+) -> None:
+    """Remove the splits, features and models of old weeks that nothing needs any more."""
+    keep = retention.keep_weeks if config.keep_weeks is None else config.keep_weeks
+    found = plan(read_records(retention.storage.opened), keep)
+    context.log.info(f"{'would remove' if config.dry_run else 'removing'}: {found}")
+    if not config.dry_run and keep:
+        apply(found, retention.storage.opened)
+    context.add_output_metadata(
+        {
+            "weeks": len(found.weeks),
+            "models": len(found.versions),
+            "older than": str(found.oldest or ""),
+            "removed weeks": MetadataValue.json([str(week) for week in found.weeks]),
+            "removed models": MetadataValue.json(sorted(found.versions)),
+            "models that stay": MetadataValue.json(dict(found.kept_versions)),
+        }
+    )
+
+
+@job(
+    description="Removes the splits, features and models of weeks older than the newest "
+    "HM_KEEP_WEEKS built ones, but what is published or could be rolled back to. `hm tidy` starts "
+    "it; with dry_run in the config of its step it only says what would go.",
+)
+def tidy() -> None:
+    remove_old_weeks()
+
+
+JOBS: list[JobDefinition | UnresolvedAssetJobDefinition] = [
+    refresh_landing,
+    load_weeks,
+    build_week,
+    backtest,
+    load_and_build,
+    decide,
+    tidy,
+]

@@ -230,6 +230,13 @@ class ModelsResource(ConfigurableResource):
         return self.storage.models.versions()
 
 
+class RetentionResource(ConfigurableResource):
+    """What is stored, and for how long it is kept."""
+
+    storage: StorageResource
+    keep_weeks: int = Field(ge=0, description="How many built weeks are kept whole; 0: all.")
+
+
 def build_storage(settings: Settings) -> StorageResource:
     """The storage of these settings."""
     if settings.storage == "local":
@@ -260,6 +267,7 @@ def build_resources(settings: Settings) -> Mapping[str, Any]:
         ),
         "tables": TablesResource(storage=storage),
         "plan": PlanResource(train_weeks=settings.train_weeks, seed=settings.seed),
+        "retention": RetentionResource(storage=storage, keep_weeks=settings.keep_weeks),
         "reports": ReportsResource(storage=storage),
         "dbt": InstalledDbt(
             project_dir=dbt_project(settings),  # type: ignore[arg-type]

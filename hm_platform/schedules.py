@@ -17,21 +17,22 @@ from hm_platform.assets.partitions import CALENDAR, SETTINGS
 from hm_platform.calendar import WEEK
 from hm_platform.catching_up import landed, read_records, to_build, to_load, to_refresh
 from hm_platform.errors import PlatformError
-from hm_platform.jobs import load_and_build
+from hm_platform.jobs import load_and_build, tidy
 
 # Cron counts a week's days from Sunday = 0, Python from Monday = 0.
-NIGHT_AFTER = f"0 3 * * {(CALENDAR.first_week.weekday() + 1) % 7}"
+_FIRST_DAY = (CALENDAR.first_week.weekday() + 1) % 7
+NIGHT_AFTER = f"0 3 * * {_FIRST_DAY}"
+MORNING_AFTER = f"0 6 * * {_FIRST_DAY}"
+STATUS = (
+    DefaultScheduleStatus.RUNNING if SETTINGS.automation == "on" else DefaultScheduleStatus.STOPPED
+)
 
 
 @schedule(
     name="monday_night",
     job=load_and_build,
     cron_schedule=NIGHT_AFTER,
-    default_status=(
-        DefaultScheduleStatus.RUNNING
-        if SETTINGS.automation == "on"
-        else DefaultScheduleStatus.STOPPED
-    ),
+    default_status=STATUS,
     description="In the night after a week's last day, builds that week if nobody has. The sensor "
     "landing_zone does so as soon as the files are there; this is for when it is turned off.",
 )
@@ -53,4 +54,18 @@ def monday_night(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     return RunRequest(run_key=str(week), partition_key=str(week))
 
 
-SCHEDULES = [monday_night]
+@schedule(
+    name="weekly_tidy",
+    job=tidy,
+    cron_schedule=MORNING_AFTER,
+    default_status=STATUS,
+    description="In the morning after a week's last day, removes the splits, features and models "
+    "of old weeks that nothing needs any more: see HM_KEEP_WEEKS.",
+)
+def weekly_tidy(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    if not SETTINGS.keep_weeks:
+        return SkipReason("every week is kept: HM_KEEP_WEEKS is 0")
+    return RunRequest(run_key=str(context.scheduled_execution_time.date()))
+
+
+SCHEDULES = [monday_night, weekly_tidy]

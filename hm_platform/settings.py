@@ -100,6 +100,14 @@ class Settings(BaseSettings):
         default="on",
         description="Whether sensors and the schedule run as soon as Dagster's daemon does.",
     )
+    keep_weeks: int = Field(
+        default=26,
+        ge=0,
+        le=5200,
+        description="How many built weeks keep their splits, features and all their models; of "
+        "older weeks only what is published or could be rolled back to stays. 0: nothing is ever "
+        "removed.",
+    )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seeds all randomness.")
     notify: SecretStr = Field(
         default=SecretStr("console"),

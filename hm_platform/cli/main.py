@@ -175,6 +175,30 @@ def rollback(
     _decide("rollback", to, reason, week)
 
 
+@app.command(
+    epilog="Examples: [bold]hm tidy --dry-run[/]; [bold]hm tidy --dry-run --keep-weeks 8[/]"
+)
+def tidy(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would go, and remove nothing.")
+    ] = False,
+    keep_weeks: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Built weeks that are kept whole; 0: all. [default: HM_KEEP_WEEKS]"
+        ),
+    ] = None,
+) -> None:
+    """Remove splits, features and models of old weeks, and show what goes and what stays and why.
+
+    What is published stays, as does every model that `hm rollback` would take. A week of which
+    something went is built again by `hm build --week`.
+    """
+    from hm_platform.cli.tidy import tidy as tidy_up
+
+    tidy_up(load_settings(), keep_weeks, dry_run, say)
+
+
 def _decide(kind: str, version: str, reason: str, week: str | None) -> None:
     from hm_platform.building import publication_of, who_serves
     from hm_platform.deciding import decide

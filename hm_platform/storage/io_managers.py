@@ -25,6 +25,7 @@ from dagster import (
 )
 
 from hm_platform.calendar import days_of
+from hm_platform.storage import model_folders
 from hm_platform.storage.resource import StorageResource
 from hm_platform.storage.tables import Days, Slice
 
@@ -142,7 +143,7 @@ class ModelIOManager(ConfigurableIOManager):
     storage: StorageResource
 
     def handle_output(self, context: OutputContext, obj: Path) -> None:
-        size = sum(file.stat().st_size for file in obj.rglob("*") if file.is_file())
+        size = model_folders.size(obj)
         address = self.storage.models.store(_week(context), obj)
         context.add_output_metadata({"folder": MetadataValue.path(address), "bytes": size})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -15,11 +15,12 @@ from hm_platform.storage import model_folders, warehouse
 from hm_platform.storage.tables import (
     WAIT_S,
     Slice,
+    StoredWeek,
     Written,
     no_table,
     table_exists,
 )
-from hm_platform.storage.unfinished import remove_abandoned, unfinished
+from hm_platform.storage.unfinished import ABANDONED, remove_abandoned, unfinished
 
 LOOKING_WAIT_S = 60.0
 """Seconds that somebody who only looks waits for a build that is writing."""
@@ -76,6 +77,18 @@ class Warehouse:
     def table_rows(self, schema: str, table: str) -> int | None:
         return self.count(Slice(schema, table)) if self.exists(schema, table) else None
 
+    def weeks(self, schema: str, table: str, by: str = "week") -> list[StoredWeek]:
+        with self.sql() as connection:
+            if not table_exists(connection, schema, table):
+                return []
+            return warehouse.weeks(connection, Slice(schema, table, by=by))
+
+    def delete(self, target: Slice) -> None:
+        if target.days is None:
+            raise AssertionError("weeks are deleted by days")
+        if self.exists(target.schema, target.table):
+            warehouse.delete(self.path, target)
+
     @contextmanager
     def sql(self, *_: Slice) -> Iterator[duckdb.DuckDBPyConnection]:
         wait_s = LOOKING_WAIT_S if self.read_only else WAIT_S
@@ -113,6 +126,21 @@ class ModelFolders:
 
     def versions(self) -> list[str]:
         return model_folders.versions(self.root)
+
+    def weeks(self) -> list[date]:
+        return model_folders.weeks(self.root)
+
+    def size(self, version: str) -> int:
+        return model_folders.size(self.folder_of_version(version))
+
+    def forget(self, week: date) -> None:
+        model_folders.pointer(self.root, week).unlink(missing_ok=True)
+
+    def delete(self, version: str) -> None:
+        model_folders.delete(self.root, version)
+
+    def remove_unfinished(self, older_than: timedelta = ABANDONED) -> None:
+        remove_abandoned(self.root)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from hm_platform.storage.unfinished import remove_abandoned, unfinished
 MANIFEST = "manifest.json"
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{10}")
 """How a version is named: the week that it was trained for, and a part of a hash."""
+
+POINTER = re.compile(r"(\d{4}-\d{2}-\d{2})\.json")
+"""How the pointer of a week is named."""
 
 
 class ModelFolderError(PlatformError):
@@ -53,14 +57,34 @@ def store(root: Path, week: date, trained: Path) -> Path:
                 # Another run has put the same version there in the meantime.
                 if not folder.exists():
                     raise
-        pointer = root / f"{week}.json"
-        written = unfinished(pointer)
+        written = unfinished(pointer(root, week))
         written.write_text(json.dumps({"version": version}) + "\n", encoding="utf-8")
-        written.replace(pointer)
+        written.replace(pointer(root, week))
         shutil.rmtree(trained)
     finally:
         shutil.rmtree(copy, ignore_errors=True)
     return folder
+
+
+def pointer(root: Path, week: date) -> Path:
+    """The file that says which version was trained for a week."""
+    return root / f"{week}.json"
+
+
+def delete(root: Path, version: str) -> None:
+    """Remove a version; one that is not there is gone already.
+
+    From the first moment on nobody finds it; what a killed process leaves of it is removed by the
+    next one that stores or deletes.
+    """
+    if not VERSION.fullmatch(version):
+        raise not_stored(version)
+    remove_abandoned(root)
+    going = unfinished(root / version)
+    shutil.rmtree(going, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        (root / version).rename(going)
+        shutil.rmtree(going)
 
 
 def folder_of(root: Path, week: date) -> Path:
@@ -76,7 +100,7 @@ def folder_of(root: Path, week: date) -> Path:
 def version_of_week(root: Path, week: date) -> str | None:
     """The version that ``week`` points to, or None where no model was trained for it."""
     try:
-        return json.loads((root / f"{week}.json").read_text(encoding="utf-8"))["version"]
+        return json.loads(pointer(root, week).read_text(encoding="utf-8"))["version"]
     except FileNotFoundError:
         return None
 
@@ -95,6 +119,24 @@ def versions(root: Path) -> list[str]:
     if not root.is_dir():
         return []
     return newest_first(path.name for path in root.iterdir() if VERSION.fullmatch(path.name))
+
+
+def weeks(root: Path) -> list[date]:
+    """The weeks that point to a version, oldest first."""
+    if not root.is_dir():
+        return []
+    return weeks_of(path.name for path in root.iterdir())
+
+
+def weeks_of(names: Iterable[str]) -> list[date]:
+    """The weeks whose pointers are among these file names, oldest first."""
+    found = (POINTER.fullmatch(name) for name in names)
+    return sorted(date.fromisoformat(name[1]) for name in found if name)
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files of a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def newest_first(versions: Iterable[str]) -> list[str]:

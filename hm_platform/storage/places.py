@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hm_platform.storage.local import ModelFolders, PageFolder, Warehouse
 from hm_platform.storage.tables import Tables
+from hm_platform.storage.unfinished import ABANDONED
 
 if TYPE_CHECKING:
     from hm_platform.settings import Settings
@@ -45,6 +46,25 @@ class Models(Protocol):
 
     def versions(self) -> list[str]:
         """The versions that are stored, newest week first, those of a week by name."""
+
+    def weeks(self) -> list[date]:
+        """The weeks that point to a version, oldest first."""
+
+    def size(self, version: str) -> int:
+        """Bytes of a version."""
+
+    def forget(self, week: date) -> None:
+        """Have ``week`` point to no version; the version stays."""
+
+    def delete(self, version: str) -> None:
+        """Remove a version, to which no week may point any more; one that is not there is gone
+        already. It is there whole or nobody finds it."""
+
+    def remove_unfinished(self, older_than: timedelta = ABANDONED) -> None:
+        """Remove what a killed process has left of a version.
+
+        older_than : what was touched since may still be written, where nobody can ask its writer
+        """
 
 
 class Pages(Protocol):

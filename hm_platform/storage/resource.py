@@ -21,20 +21,21 @@ class StorageResource(ConfigurableResource, ABC):
         """What this configuration names."""
 
     @cached_property
-    def _opened(self) -> Storage:
+    def opened(self) -> Storage:
+        """All of it."""
         return self.open()
 
     @property
     def tables(self) -> Tables:
-        return self._opened.tables
+        return self.opened.tables
 
     @property
     def models(self) -> Models:
-        return self._opened.models
+        return self.opened.models
 
     @property
     def pages(self) -> Pages:
-        return self._opened.pages
+        return self.opened.pages
 
 
 class LocalStorage(StorageResource):

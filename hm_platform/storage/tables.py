@@ -80,6 +80,18 @@ class Written:
     table_rows: int | None
 
 
+@dataclass(frozen=True)
+class StoredWeek:
+    """A week of a table, as far as its storage knows it without reading it.
+
+    rows, bytes : None where only reading would tell
+    """
+
+    week: date
+    rows: int | None = None
+    bytes: int | None = None
+
+
 class Tables(Protocol):
     """All tables of a platform. A table's name is its asset's key: schema and table.
 
@@ -115,6 +127,18 @@ class Tables(Protocol):
     def table_rows(self, schema: str, table: str) -> int | None:
         """Rows of a whole table; None where there is none, or where it would take a look at every
         week to know."""
+
+    def weeks(self, schema: str, table: str, by: str = "week") -> list[StoredWeek]:
+        """The weeks that a table has, oldest first; none where there is no such table.
+
+        by : the column with the first day of each row's week
+        """
+
+    def delete(self, target: Slice) -> None:
+        """Remove whole weeks, a slice by days; those that are not there are gone already.
+
+        A reader sees each of them whole or not at all. To be called again after it was killed.
+        """
 
     def sql(self, *sources: Slice) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A connection to ask in SQL, in which each of these tables goes by its name.

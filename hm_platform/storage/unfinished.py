@@ -9,7 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from datetime import timedelta
 from pathlib import Path
+
+ABANDONED = timedelta(days=1)
+"""Where nobody can tell whether a writer still lives: what has not been touched for so long belongs
+to one that is gone."""
 
 NAME = re.compile(r"\..+\.(\d+)\.tmp")
 

@@ -19,7 +19,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from hm_platform.storage.tables import BATCH_ROWS, WAIT_S, Slice, TableError, quoted
+from hm_platform.storage.tables import (
+    BATCH_ROWS,
+    WAIT_S,
+    Slice,
+    StoredWeek,
+    TableError,
+    quoted,
+)
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +159,28 @@ def count(connection: duckdb.DuckDBPyConnection, source: Slice) -> int:
     """Rows of a slice."""
     found = connection.execute(f"SELECT count(*) FROM ({source.select()})").fetchone()
     return int(found[0]) if found else 0
+
+
+def weeks(connection: duckdb.DuckDBPyConnection, source: Slice) -> list[StoredWeek]:
+    """The weeks of a table, oldest first, by the column ``source.by``."""
+    by = quoted(source.by)
+    found = connection.execute(
+        f"SELECT {by}, count(*) FROM {source.name} WHERE {by} IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return [StoredWeek(week, rows=rows) for week, rows in found]
+
+
+def delete(path: Path, target: Slice) -> None:
+    """Remove the rows of a slice in one transaction, and have their room used again.
+
+    DuckDB does not make the file smaller: a checkpoint frees the blocks, and what is written next
+    goes there.
+    """
+    with transaction(path) as connection:
+        connection.execute(f"DELETE FROM {target.name} WHERE {target.where}")
+    # Closing the last connection of a process does so too; others may be open here, or be reading.
+    with connect(path) as connection, suppress(duckdb.TransactionException):
+        connection.execute("CHECKPOINT")
 
 
 def read(connection: duckdb.DuckDBPyConnection, source: Slice) -> pa.Table:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from dagster import AssetKey, AssetSpec, Definitions, partition_loading_context
 
+from hm_platform import retention
 from hm_platform.sensors import NOT_PASSED
 
 EXPECTED = {
@@ -169,6 +170,7 @@ def selected(defs: Definitions, job: str) -> set[str]:
 def test_jobs_are_there_and_explained(defs: Definitions) -> None:
     jobs = (
         *("refresh_landing", "load_weeks", "build_week", "backtest", "load_and_build", "decide"),
+        "tidy",
     )
     for job in jobs:
         assert len(defs.get_repository_def().get_job(job).description or "") > 40
@@ -220,18 +222,30 @@ def test_sensors_and_the_schedule_are_there_and_explained(defs: Definitions) -> 
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "landing_zone", "failed_runs", "late_weeks",
     }  # fmt: skip
-    assert [schedule.name for schedule in repository.schedule_defs] == ["monday_night"]
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "monday_night", "weekly_tidy",
+    }  # fmt: skip
     for each in (*repository.sensor_defs, *repository.schedule_defs):
         assert len(each.description or "") > 80
         assert each.default_status.value == "RUNNING"
     targets = {target.job_name for target in repository.get_sensor_def("landing_zone").targets}
     assert targets == {"refresh_landing", "load_weeks", "build_week"}
     assert repository.get_schedule_def("monday_night").job_name == "load_and_build"
+    assert repository.get_schedule_def("weekly_tidy").job_name == "tidy"
 
 
 def test_runs_take_turns(defs: Definitions) -> None:
     assert defs.executor is not None
     assert getattr(defs.executor, "name", None) == "in_turn"
+    for job in ("build_week", "tidy"):
+        assert defs.get_repository_def().get_job(job).executor_def.name == "in_turn"
+    assert defs.resources is not None
+    assert {"retention", "storage"} <= defs.resources.keys()
+
+
+def test_of_old_weeks_all_splits_and_features_go(specs: dict[str, AssetSpec]) -> None:
+    made = {tuple(name.split("/")) for name in specs if name.startswith(("datasets/", "features/"))}
+    assert set(retention.TABLES) == made
 
 
 def test_the_location_loads_in_a_fresh_interpreter_without_what_only_runs_need(

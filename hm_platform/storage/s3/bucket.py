@@ -32,6 +32,7 @@ from botocore.exceptions import (
 )
 
 from hm_platform.storage.s3.errors import MissingObjectError, S3Error, changed, told
+from hm_platform.storage.unfinished import ABANDONED
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,6 @@ CUT = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds to wait after each answer that breaks off."""
-
-ABANDONED = timedelta(days=1)
-"""Parts that were sent longer ago belong to an upload that nobody will complete."""
 
 TRANSFER = TransferConfig(
     multipart_threshold=PART_BYTES,

@@ -7,20 +7,23 @@ import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from hm_platform.storage.model_folders import (
     MANIFEST,
     VERSION,
+    delete,
     newest_first,
     not_stored,
     not_trained,
     version_of,
+    versions,
+    weeks_of,
 )
 from hm_platform.storage.s3.bucket import CONNECTIONS, Bucket
 from hm_platform.storage.s3.errors import MissingObjectError
-from hm_platform.storage.unfinished import remove_abandoned, unfinished
+from hm_platform.storage.unfinished import ABANDONED, remove_abandoned, unfinished
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,42 @@ class S3Models:
             if each.key.endswith(f"/{MANIFEST}")
         )
         return newest_first(version for version in whole if VERSION.fullmatch(version))
+
+    def weeks(self) -> list[date]:
+        keys = (each.key for each in self.bucket.list(f"{self.folder}/"))
+        return weeks_of(key.removeprefix(f"{self.folder}/") for key in keys)
+
+    def size(self, version: str) -> int:
+        if not VERSION.fullmatch(version):
+            raise not_stored(version)
+        return sum(each.size for each in self.bucket.list(self._key(version, "")))
+
+    def forget(self, week: date) -> None:
+        self.bucket.delete([f"{self.folder}/{week}.json"])
+
+    def delete(self, version: str) -> None:
+        if not VERSION.fullmatch(version):
+            raise not_stored(version)
+        # First, since a version without a manifest is none.
+        self.bucket.delete([self._key(version, MANIFEST)])
+        self.bucket.delete([each.key for each in self.bucket.list(self._key(version, ""))])
+        if (self.cache / version).exists():
+            delete(self.cache, version)
+
+    def remove_unfinished(self, older_than: timedelta = ABANDONED) -> None:
+        """As ``Models.remove_unfinished``; the copies on this machine of versions that are gone go
+        too."""
+        modified: dict[str, datetime] = {}
+        for each in self.bucket.list(f"{self.folder}/"):
+            version, slash, _ = each.key.removeprefix(f"{self.folder}/").partition("/")
+            if slash and VERSION.fullmatch(version):
+                modified[version] = max(modified.get(version, each.modified), each.modified)
+        whole = set(self.versions())
+        for version in sorted(modified.keys() - whole):
+            if modified[version] <= datetime.now(UTC) - older_than:
+                self.delete(version)
+        for version in set(versions(self.cache)) - whole:
+            delete(self.cache, version)
 
     def _key(self, version: str, name: str) -> str:
         return f"{self.folder}/{version}/{name}"

@@ -35,7 +35,15 @@ from hm_platform.storage.s3.weeks import (
     week_of,
     weeks_of,
 )
-from hm_platform.storage.tables import BATCH_ROWS, WAIT_S, Days, Slice, Written, no_table
+from hm_platform.storage.tables import (
+    BATCH_ROWS,
+    WAIT_S,
+    Days,
+    Slice,
+    StoredWeek,
+    Written,
+    no_table,
+)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -202,6 +210,16 @@ class S3Tables:
         if self.is_weekly(schema, table):
             return None
         return self.count(Slice(schema, table)) if self.exists(schema, table) else None
+
+    def weeks(self, schema: str, table: str, by: str = "week") -> list[StoredWeek]:
+        stored = self.objects(schema, table)
+        return [StoredWeek(week_of(each), bytes=each.size) for each in stored]
+
+    def delete(self, target: Slice) -> None:
+        if target.days is None:
+            raise AssertionError("weeks are deleted by days")
+        stored = self.objects(target.schema, target.table, target.days)
+        self.bucket.delete(each.key for each in stored if week_of(each) >= target.days[0])
 
     @contextmanager
     def sql(self, *sources: Slice) -> Iterator[duckdb.DuckDBPyConnection]:
