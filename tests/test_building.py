@@ -113,3 +113,19 @@ def test_a_week_that_is_published_by_its_own_model_is_simply_built(
 ) -> None:
     play(home, monkeypatch, "passed", fails=False)
     assert build(home.settings, None, print).changed
+
+
+def test_a_week_that_was_tidied_away_is_built_again_when_a_person_names_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = play(home, monkeypatch, "passed", fails=False)
+    build(home.settings, None, print)
+    runs.done.clear()
+    # Its recommendations are published: by itself nobody builds it.
+    assert not build(home.settings, None, print).changed
+    assert build(home.settings, str(BUILT), print).changed
+    assert runs.done == ["build_week"]
+    trained = home.settings.home / "models" / "recommender" / f"{BUILT}.json"
+    trained.parent.mkdir(parents=True)
+    trained.write_text('{"version": "2018-10-10-0123456789"}\n')
+    assert not build(home.settings, str(BUILT), print).changed

@@ -36,7 +36,6 @@ from tests.home import FIRST, week
 from tests.serving.rows import PASSED, failed, manifest, results
 from tests.storage import places
 
-
 FILLED = (("datasets", "train"), ("features", "articles"))
 """The tables that the shop has: one of each schema."""
 
