@@ -328,3 +328,21 @@ def test_neighbouring_weeks_are_removed_at_once() -> None:
     assert retention._ranges(weeks) == [
         (week(0), week(2)), (week(3), week(4)), (week(5), week(6)),
     ]  # fmt: skip
+
+
+def test_the_lifecycle_rules_of_the_docs_are_rules(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server takes them, and none of them removes what is current."""
+    text = (Path(retention.__file__).parents[1] / "docs" / "retention.md").read_text()
+    rules = json.loads(text.split("```json")[1].split("```")[0])
+    places.credentials(monkeypatch)
+    bucket = places.new_bucket(endpoint)
+    bucket.client.put_bucket_lifecycle_configuration(
+        Bucket=bucket.name, LifecycleConfiguration=rules
+    )
+    kept = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    assert [rule["ID"] for rule in kept] == [rule["ID"] for rule in rules["Rules"]]
+    for rule in kept:
+        assert "Transition" not in str(rule)
+        assert set(rule.get("Expiration", {})) <= {"ExpiredObjectDeleteMarker"}
