@@ -128,6 +128,7 @@ def _build(
                     {
                         **event.metadata,
                         **row_counts(rows.get(tuple(key.path)), None),
+                        **_seconds(event.metadata),
                         "dagster/column_lineage": MetadataValue.column_lineage(
                             _lineage(invocation, event.metadata)
                         ),
@@ -148,6 +149,12 @@ def _to_the_end(events: Iterator[Any]) -> tuple[list[Any], DagsterDbtCliRuntimeE
     except DagsterDbtCliRuntimeError as error:
         return found, error
     return found, None
+
+
+def _seconds(metadata: Mapping[str, Any]) -> dict[str, float]:
+    """What dbt says that a model took, under the name that all assets have it by."""
+    took = metadata.get("Execution Duration")
+    return {} if took is None else {"seconds": took.value}
 
 
 def _lineage(invocation: DbtCliInvocation, metadata: Mapping[str, Any]) -> TableColumnLineage:

@@ -175,6 +175,19 @@ def rollback(
     _decide("rollback", to, reason, week)
 
 
+@app.command(epilog="Examples: [bold]hm costs[/]; [bold]hm costs --week 2017-12-25[/]")
+def costs(
+    week: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="The built week. [default: the newest]"),
+    ] = None,
+) -> None:
+    """What the assets of a week have cost: seconds, bytes, memory; and a page of all weeks."""
+    from hm_platform.cli.costs import print_costs
+
+    print_costs(load_settings(), week)
+
+
 @app.command(
     epilog="Examples: [bold]hm tidy --dry-run[/]; [bold]hm tidy --dry-run --keep-weeks 8[/]"
 )

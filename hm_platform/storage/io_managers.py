@@ -7,6 +7,7 @@ what is behind them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,7 @@ from dagster import (
 
 from hm_platform.calendar import days_of
 from hm_platform.storage import model_folders
+from hm_platform.storage.metering import METER, Step, counted
 from hm_platform.storage.resource import StorageResource
 from hm_platform.storage.tables import Days, Slice
 
@@ -48,16 +50,19 @@ class ArrowIOManager(ConfigurableIOManager):
         metadata = context.definition_metadata or {}
         days = days_of(context.asset_partitions_time_window) if _has_weeks(context) else None
         rows = obj.to_reader() if isinstance(obj, pa.Table) else obj
-        schema = rows.schema
+        schema, sizes = rows.schema, [0]
+        rows = counted(rows, sizes.append)
         written = self.storage.tables.replace(_slice(context, days, metadata), rows)
         context.add_output_metadata(
             {
                 **row_counts(written.table_rows, written.rows if days else None),
                 "dagster/column_schema": _table_schema(context, schema),
+                **_cost(context, sum(sizes)),
             }
         )
 
     def load_input(self, context: InputContext) -> pa.Table | pa.RecordBatchReader:
+        METER.begin(_step(context))
         upstream = context.upstream_output
         described = (upstream.definition_metadata if upstream else None) or {}
         days = None
@@ -69,8 +74,10 @@ class ArrowIOManager(ConfigurableIOManager):
             days = days_of(window) if window else NEVER
         source = _slice(context, days, described, context.definition_metadata or {})
         if context.dagster_type.typing_type is pa.RecordBatchReader:
-            return self.storage.tables.stream(source)
-        return self.storage.tables.read(source)
+            return counted(self.storage.tables.stream(source), METER.read)
+        rows = self.storage.tables.read(source)
+        METER.read(rows.nbytes)
+        return rows
 
 
 def row_counts(table_rows: int | None, partition_rows: int | None) -> dict[str, int]:
@@ -80,6 +87,19 @@ def row_counts(table_rows: int | None, partition_rows: int | None) -> dict[str, 
         "dagster/partition_row_count": partition_rows,
     }
     return {name: rows for name, rows in counts.items() if rows is not None}
+
+
+def _step(context: InputContext | OutputContext) -> Step:
+    step = context.step_context
+    return step.run_id, step.step.key
+
+
+def _cost(context: OutputContext, written: int) -> dict[str, float]:
+    """What the output has cost, by Dagster's record of when its step began."""
+    run_id, step = _step(context)
+    stats = context.step_context.instance.get_run_step_stats(run_id, [step])
+    began = next((each.start_time for each in stats if each.start_time), time.time())
+    return METER.stored((run_id, step), began, written)
 
 
 def _has_weeks(context: InputContext | OutputContext) -> bool:
@@ -145,10 +165,15 @@ class ModelIOManager(ConfigurableIOManager):
     def handle_output(self, context: OutputContext, obj: Path) -> None:
         size = model_folders.size(obj)
         address = self.storage.models.store(_week(context), obj)
-        context.add_output_metadata({"folder": MetadataValue.path(address), "bytes": size})
+        context.add_output_metadata(
+            {"folder": MetadataValue.path(address), "bytes": size, **_cost(context, size)}
+        )
 
     def load_input(self, context: InputContext) -> Path:
-        return self.storage.models.folder_of(_week(context))
+        METER.begin(_step(context))
+        folder = self.storage.models.folder_of(_week(context))
+        METER.read(model_folders.size(folder))
+        return folder
 
 
 def _week(context: InputContext | OutputContext) -> date:
