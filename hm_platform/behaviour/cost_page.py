@@ -18,6 +18,11 @@ TABLE_WEEKS = 12
 MOST_BARS = 12
 """Assets that have a bar: those that take longest."""
 
+GROUPS = (
+    "raw", "staging", "marts", "datasets", "features", "models", "evaluation", "serving",
+)  # fmt: skip
+"""In the order of the pipeline; each has a colour."""
+
 HEADS = ("Asset", "Seconds", "Read", "Written", "Peak of the memory")
 
 
@@ -86,7 +91,8 @@ def _charts(costs: Costs, weeks: Sequence[date]) -> list[Chart]:
     if not weeks:
         return []
     longest = [cost for cost in costs.of(weeks[-1]) if cost.seconds is not None][:MOST_BARS]
-    groups = list(dict.fromkeys(cost.group for cost in costs.each if cost.week))
+    others = {cost.group for cost in costs.each if cost.week} - set(GROUPS)
+    groups = [*GROUPS, *sorted(others)]
     found = [
         bars(
             f"Seconds of the week from {day(weeks[-1])}",

@@ -49,7 +49,7 @@ def test_what_goes_is_shown_and_goes_and_everything_else_works_on(copy: Path) ->
     assert contents(copy) == before
     for schema, table in TABLES:
         assert f"{schema}.{table}" in shown.stdout
-    assert f"splits and features of 1 week and 1 model, older than {WEEK}" in shown.stdout
+    assert f"Splits and features of 1 week and 1 model, older than {WEEK}" in shown.stdout
     assert f"serves week {LAST}" in shown.stdout
     assert "nothing is removed" in shown.stderr
 
