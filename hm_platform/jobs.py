@@ -22,7 +22,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 from pydantic import Field
 
 from hm_platform.resources import RetentionResource
-from hm_platform.retention import apply, plan, read_records
+from hm_platform.retention import plan, read_records
+from hm_platform.retention import tidy as remove
 
 refresh_landing = define_asset_job(
     "refresh_landing",
@@ -100,10 +101,12 @@ def remove_old_weeks(
 ) -> None:
     """Remove the splits, features and models of old weeks that nothing needs any more."""
     keep = retention.keep_weeks if config.keep_weeks is None else config.keep_weeks
-    found = plan(read_records(retention.storage.opened), keep)
-    context.log.info(f"{'would remove' if config.dry_run else 'removing'}: {found}")
-    if not config.dry_run and keep:
-        apply(found, retention.storage.opened)
+    stored = retention.storage.opened
+    if config.dry_run:
+        found = plan(read_records(stored), keep)
+    else:
+        found = remove(stored, keep, retention.lock_of if retention.by_weeks else None)
+    context.log.info(f"{'would go' if config.dry_run else 'went'}: {found}")
     context.add_output_metadata(
         {
             "weeks": len(found.weeks),

@@ -26,6 +26,7 @@ from hm_platform.landing.columns import rows_fingerprint
 from hm_platform.landing.entry import FileRows
 from hm_platform.landing.validating import MAX_REFUSED_SHARE, Rules
 from hm_platform.landing.zone import Landing, landing_at
+from hm_platform.runs import turns_lock
 from hm_platform.settings import Settings
 from hm_platform.storage.io_managers import ArrowIOManager, ModelIOManager
 from hm_platform.storage.resource import LocalStorage, StorageResource
@@ -234,7 +235,13 @@ class RetentionResource(ConfigurableResource):
     """What is stored, and for how long it is kept."""
 
     storage: StorageResource
+    home: str = Field(description="Path of the folder with the locks of runs.")
+    by_weeks: bool = Field(description="Whether runs of different weeks may work side by side.")
     keep_weeks: int = Field(ge=0, description="How many built weeks are kept whole; 0: all.")
+
+    def lock_of(self, week: date) -> Path:
+        """The lock that a run of that week holds where runs work side by side."""
+        return turns_lock(Path(self.home), str(week))
 
 
 def build_storage(settings: Settings) -> StorageResource:
@@ -267,7 +274,12 @@ def build_resources(settings: Settings) -> Mapping[str, Any]:
         ),
         "tables": TablesResource(storage=storage),
         "plan": PlanResource(train_weeks=settings.train_weeks, seed=settings.seed),
-        "retention": RetentionResource(storage=storage, keep_weeks=settings.keep_weeks),
+        "retention": RetentionResource(
+            storage=storage,
+            home=str(settings.home),
+            by_weeks=settings.storage != "local",
+            keep_weeks=settings.keep_weeks,
+        ),
         "reports": ReportsResource(storage=storage),
         "dbt": InstalledDbt(
             project_dir=dbt_project(settings),  # type: ignore[arg-type]

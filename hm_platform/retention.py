@@ -11,15 +11,18 @@ and called again at any point.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 
 from hm_platform.calendar import WEEK
 from hm_platform.serving.published import Publication, read_publications
 from hm_platform.serving.verdicts import passed_any
 from hm_platform.storage.places import Storage
 from hm_platform.storage.tables import Slice, StoredWeek
+from hm_platform.storage.taking_turns import if_free
 
 TABLES = (
     ("datasets", "train"),
@@ -91,6 +94,24 @@ class Plan:
         """The weeks of which something goes, oldest first."""
         stored = {each.week for weeks in self.tables.values() for each in weeks}
         return sorted(stored | set(self.pointers))
+
+    @property
+    def touched(self) -> set[date]:
+        """These, and those that a model that goes was trained for."""
+        return {*self.weeks, *map(week_of, self.versions)}
+
+    def only(self, weeks: Collection[date]) -> Plan:
+        """What goes of these weeks; the models that were trained for them."""
+        tables = {
+            table: tuple(each for each in stored if each.week in weeks)
+            for table, stored in self.tables.items()
+        }
+        return replace(
+            self,
+            tables={table: stored for table, stored in tables.items() if stored},
+            pointers=tuple(week for week in self.pointers if week in weeks),
+            versions={name: size for name, size in self.versions.items() if week_of(name) in weeks},
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -167,7 +188,7 @@ def plan(records: Records, keep_weeks: int) -> Plan:
     }
     versions, kept_versions = {}, {}
     for version, size in records.versions.items():
-        if date.fromisoformat(version[:10]) >= oldest:
+        if week_of(version) >= oldest:
             continue
         why = _why_kept(records, version, goes)
         if why is None:
@@ -199,6 +220,32 @@ def _why_kept(records: Records, version: str, goes: Callable[[date], bool]) -> s
         if pointed == version and not goes(week):
             return f"is the model of week {week}, which stays"
     return None
+
+
+def tidy(storage: Storage, keep_weeks: int, lock_of: Callable[[date], Path] | None = None) -> Plan:
+    """Remove what goes, and say what went.
+
+    Where runs of different weeks work side by side, a week that somebody works on is left for the
+    next time, and nobody begins to work on one while it is removed.
+
+    lock_of : the lock that a run holds that works on a week; None where all runs take turns
+
+    Raises TableError or ModelFolderError when something cannot be read or removed.
+    """
+    with ExitStack() as held:
+        found = plan(read_records(storage), keep_weeks)
+        if lock_of is not None:
+            free = {w for w in found.touched if held.enter_context(if_free(lock_of(w)))}
+            # Again: somebody may have worked on them until now.
+            found = plan(read_records(storage), keep_weeks).only(free)
+        if keep_weeks:
+            apply(found, storage)
+    return found
+
+
+def week_of(version: str) -> date:
+    """The week that a version was trained for."""
+    return date.fromisoformat(version[:10])
 
 
 def apply(plan: Plan, storage: Storage) -> None:

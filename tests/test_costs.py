@@ -102,7 +102,7 @@ def test_the_page_is_whole_escaped_and_needs_nothing_from_outside() -> None:
     html = render_costs(THREE, "A <shop>")
     page = Checked(html)
     of_newest, by_week, without = page.tables
-    assert of_newest[0] == ["Asset", "Seconds", "Read", "Written", "Peak of the memory"]
+    assert of_newest[0] == ["Asset", "Seconds", "Read", "Written", "Peak memory"]
     assert [cell.strip() for cell in of_newest[1]] == [
         "serving/publications", "360", "2.0 MB", "1.5 kB", "300 MB",
     ]  # fmt: skip

@@ -32,6 +32,7 @@ from hm_platform.storage.io_managers import ArrowIOManager
 from hm_platform.storage.places import Storage, local_storage
 from hm_platform.storage.resource import LocalStorage
 from hm_platform.storage.tables import Slice, StoredWeek
+from hm_platform.storage.taking_turns import is_taken, taking_turns
 from tests.home import FIRST, week
 from tests.serving.rows import PASSED, failed, manifest, results
 from tests.storage import places
@@ -282,6 +283,24 @@ def test_the_plan_says_itself_in_a_line(shop: Shop) -> None:
     assert "nothing is older than the 3" in str(Plan(3))
 
 
+def test_a_week_that_somebody_works_on_is_left_for_the_next_time(
+    shop: Shop, tmp_path: Path
+) -> None:
+    def lock_of(each: date) -> Path:
+        return tmp_path / f"runs-{each}.lock"
+
+    with taking_turns(lock_of(week(1))), taking_turns(lock_of(week(6))):
+        found = retention.tidy(shop.storage, 3, lock_of)
+    assert found.weeks == [week(0), week(2), week(3)]
+    assert shop.weeks(*FILLED[0]) == {week(n) for n in (1, 4, 5, 6)}
+    assert version(1) in shop.storage.models.versions()
+    assert shop.storage.models.version_of_week(week(1)) == version(1)
+    assert retention.tidy(shop.storage, 3, lock_of).weeks == [week(1)]
+    assert shop.state == KEPT
+    assert retention.tidy(shop.storage, 0, lock_of).is_empty
+    assert not any(is_taken(lock) for lock in tmp_path.glob("*.lock"))
+
+
 def run_job(tmp_path: Path, kept: int, **config: Any) -> Shop:
     """The shop after the job, where the settings say how many weeks are kept."""
     shop = Shop(local_storage(tmp_path / "home")).fill(tmp_path / "trained")
@@ -290,7 +309,9 @@ def run_job(tmp_path: Path, kept: int, **config: Any) -> Shop:
         run_config={"ops": {"remove_old_weeks": {"config": config}}},
         instance=DagsterInstance.ephemeral(),
         resources={
-            "retention": RetentionResource(storage=storage, keep_weeks=kept),
+            "retention": RetentionResource(
+                storage=storage, home=str(tmp_path / "home"), by_weeks=True, keep_weeks=kept
+            ),
             "io_manager": ArrowIOManager(storage=storage),
         },
     )

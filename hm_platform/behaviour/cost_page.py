@@ -23,7 +23,7 @@ GROUPS = (
 )  # fmt: skip
 """In the order of the pipeline; each has a colour."""
 
-HEADS = ("Asset", "Seconds", "Read", "Written", "Peak of the memory")
+HEADS = ("Asset", "Seconds", "Read", "Written", "Peak memory")
 
 
 def render_costs(costs: Costs, dataset: str) -> str:

@@ -33,7 +33,10 @@ def print_costs(settings: Settings, week: str | None) -> None:
         raise NoCostsError(f"nothing is known of what week {shown} has cost (known: {known})")
     table = Table(title=f"What week {shown} has cost", title_justify="left")
     for head in HEADS:
-        table.add_column(head.lower(), justify="left" if head == "Asset" else "right", no_wrap=True)
+        if head == "Asset":
+            table.add_column("asset", overflow="fold")
+        else:
+            table.add_column(head.lower(), justify="right", no_wrap=True)
     for cost in found:
         table.add_row(cost.asset, *cells(cost))
     console = Console(highlight=False)

@@ -32,6 +32,22 @@ def taking_turns(lock: Path, waiting: Callable[[], None] | None = None) -> Itera
         turn.release()
 
 
+@contextmanager
+def if_free(lock: Path) -> Iterator[bool]:
+    """Hold the file ``lock`` if nobody else does; whether it is held."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    turn = FileLock(lock)
+    try:
+        turn.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        turn.release()
+
+
 def is_taken(lock: Path) -> bool:
     """Whether somebody holds the file ``lock`` now."""
     if not lock.exists():
