@@ -52,11 +52,9 @@ def headline(costs: Costs) -> str:
     week = costs.weeks[-1]
     found = costs.of(week)
     total = sum(cost.seconds or 0 for cost in found)
-    first = found[0]
-    said = (
-        f"The assets of the week from {day(week)} took {seconds(total)} s, {first.asset} the most "
-        f"of it: {seconds(first.seconds)} s."
-    )
+    said = f"The assets of the week from {day(week)} took {seconds(total)} s."
+    if total:
+        said = f"{said[:-1]}, {found[0].asset} the most of it: {seconds(found[0].seconds)} s."
     top = costs.peak(week)
     return said if top is None else f"{said} At most {size(top)} of memory were in use."
 
@@ -90,28 +88,24 @@ def cells(cost: Cost) -> tuple[str, str, str, str]:
 def _charts(costs: Costs, weeks: Sequence[date]) -> list[Chart]:
     if not weeks:
         return []
-    longest = [cost for cost in costs.of(weeks[-1]) if cost.seconds is not None][:MOST_BARS]
-    others = {cost.group for cost in costs.each if cost.week} - set(GROUPS)
-    groups = [*GROUPS, *sorted(others)]
-    found = [
-        bars(
-            f"Seconds of the week from {day(weeks[-1])}",
-            [
-                Bar(c.asset, c.seconds or 0, f"{seconds(c.seconds)} s", groups.index(c.group))
-                for c in longest
-            ],
-        )
+    longest = [(c, c.seconds) for c in costs.of(weeks[-1]) if c.seconds][:MOST_BARS]
+    by_week = [costs.seconds(week) for week in weeks]
+    known = {group for each in by_week for group, took in each.items() if took}
+    groups = [group for group in (*GROUPS, *sorted(known - set(GROUPS))) if group in known]
+    # In the colours of the lines below.
+    rows = [
+        Bar(cost.asset, took, f"{seconds(took)} s", groups.index(cost.group))
+        for cost, took in longest
     ]
-    if len(weeks) > 1:
-        by_week = [costs.seconds(week) for week in weeks]
+    found = [bars(f"Seconds of the week from {day(weeks[-1])}", rows)] if rows else []
+    if len(weeks) > 1 and groups:
         series = {group: [each.get(group) for each in by_week] for group in groups}
-        series = {name: values for name, values in series.items() if any(values)}
         height = 240 + 20 * len(series)
         found.append(
             over_weeks("Seconds by week and group", weeks, series, text=seconds, height=height)
         )
         peaks = [costs.peak(week) for week in weeks]
-        if any(peaks):
+        if any(peak is not None for peak in peaks):
             found.append(
                 over_weeks("Peak of the memory by week", weeks, {"Peak": peaks}, text=size)
             )
