@@ -94,16 +94,18 @@ class Reading:
     ) -> Iterator[pa.RecordBatch]:
         wanted = _expression(source, schema)
         for file in self._ahead(objects):
-            scanner = FORMAT.make_fragment(file).scanner(
-                schema=schema,
-                columns=names,
-                filter=wanted,
-                batch_size=BATCH_ROWS,
-                batch_readahead=4,
-            )
-            for batch in scanner.to_batches():
-                if len(batch):
-                    yield batch
+            # One after the other: of a whole object Arrow would fetch all row groups at once.
+            for group in FORMAT.make_fragment(file).split_by_row_group(wanted, schema):
+                scanner = group.scanner(
+                    schema=schema,
+                    columns=names,
+                    filter=wanted,
+                    batch_size=BATCH_ROWS,
+                    batch_readahead=4,
+                )
+                for batch in scanner.to_batches():
+                    if len(batch):
+                        yield batch
 
     def _ahead(self, objects: Sequence[Object]) -> Iterator[pa.NativeFile]:
         """The objects as files, the next ones being read while one is used."""
@@ -123,7 +125,9 @@ class Reading:
 
     def _file(self, found: Object) -> pa.NativeFile:
         if found.size > SMALL_BYTES:
-            return pa.PythonFile(ObjectFile(self._bucket, found), mode="r")
+            file = pa.PythonFile(ObjectFile(self._bucket, found), mode="r")
+            _held.append(file)
+            return file
         content = self._kept.get(found)
         if content is None:
             try:
@@ -134,6 +138,11 @@ class Reading:
                 return pa.BufferReader(self._bucket.read(found.key))
             self._kept.put(found, content)
         return pa.BufferReader(content)
+
+
+_held: deque[pa.NativeFile] = deque(maxlen=1000)
+"""The large objects that were read last. Arrow's threads let go of a file some time after they have
+read it; if nobody else had it then, they would need Python to end it, which may have ended."""
 
 
 class _Kept:
