@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 10
 """How many requests go on at once."""
 
-PART_BYTES = 16 << 20
+PART_BYTES = 8 << 20
 """Bytes of a part of a large object, sent or read in a request of its own."""
 
 ATTEMPTS = 8
