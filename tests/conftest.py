@@ -26,6 +26,7 @@ LONGEST = (
     # Without the shop of tests/cli, so that nobody waits for another worker to build it.
     "tests/dbt/test_weekly_models.py",
     "tests/cli/test_rebuilding.py",
+    "tests/dbt/test_in_a_bucket.py",
     "tests/cli/test_faults.py",
     "tests/cli/test_serving.py",
     "tests/cli/test_backtest.py",

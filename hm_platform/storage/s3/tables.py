@@ -250,7 +250,12 @@ class S3Tables:
             self.bucket.sweep()
         except S3Error as error:
             # Not every server can tell, and not everybody may ask.
-            log.warning("%s; a lifecycle rule should remove them", error)
+            log.warning(
+                "nobody knows which uploads to %s broke off: have a lifecycle rule remove what they "
+                "left (%s)",
+                self.bucket,
+                type(error).__name__,
+            )
 
 
 _swept: set[Bucket] = set()
