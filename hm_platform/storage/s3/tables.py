@@ -251,8 +251,8 @@ class S3Tables:
         except S3Error as error:
             # Not every server can tell, and not everybody may ask.
             log.warning(
-                "nobody knows which uploads to %s broke off: have a lifecycle rule remove what they "
-                "left (%s)",
+                "cannot tell which uploads to %s broke off (%s): have a lifecycle rule remove what "
+                "is left of them",
                 self.bucket,
                 type(error).__name__,
             )
