@@ -26,6 +26,7 @@ from tests.ci.workflows import (
     steps,
     typed,
 )
+from tests.s3.proxy import Fault, Proxy, running
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +40,35 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
+def proxy() -> Iterator[Proxy]:
+    """A proxy before a server that speaks S3, which does now and then what networks and busy
+    servers do."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    with running(server.get_host_and_port()) as proxy:
+        for method, fault, skip in FAULTS:
+            proxy.on(method, rf"/{PREFIX}/.*parquet", fault, times=2, skip=skip)
+        yield proxy
     server.stop()
+
+
+FAULTS = [
+    ("GET", Fault(answer=(503, "SlowDown")), 5),
+    ("GET", Fault(drop=True), 20),
+    ("GET", Fault(cut_after=100), 40),
+    ("GET", Fault(reset_after=100), 60),
+    ("PUT", Fault(answer=(503, "SlowDown")), 3),
+    ("PUT", Fault(lose=True), 12),
+    ("PUT", Fault(drop=True), 20),
+    ("HEAD", Fault(answer=(503, "SlowDown")), 2),
+]
+"""Method, what is done to two requests for tables, and how many are left alone before."""
+
+
+@pytest.fixture(scope="module")
+def endpoint(proxy: Proxy) -> str:
+    return proxy.endpoint
 
 
 @pytest.fixture(scope="module")

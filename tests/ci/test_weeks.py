@@ -16,6 +16,7 @@ from hm_platform.storage.s3.bucket import Bucket
 from hm_platform.storage.s3.tables import S3Tables
 from hm_platform.storage.tables import Slice
 from tests.ci.workflows import BUCKET, CI, KEYS, PREFIX, Clone, steps, typed
+from tests.s3.proxy import Proxy
 
 WEEK = "2018-11-07"
 MATERIALIZE = ".venv/bin/dagster asset materialize -m hm_platform.definitions"
@@ -80,6 +81,12 @@ def test_the_week_is_built_in_the_bucket_and_nothing_but_a_cache_is_left_here(
     assert {f"reports/{WEEK}.html", f"serving/recommendations/{WEEK}.parquet"} <= keys
     here = {path.name for path in (in_bucket.path / "data").iterdir()}
     assert not here & {"warehouse.duckdb", "reports", "models", "landing"}
+
+
+def test_the_build_in_the_bucket_has_borne_all_faults(in_bucket: Clone, proxy: Proxy) -> None:
+    assert [(rule.method, rule.happened) for rule in proxy.rules] == [
+        (rule.method, 2) for rule in proxy.rules
+    ]
 
 
 def test_every_row_of_every_table_is_the_same_in_both(built: Clone, stored: Bucket) -> None:

@@ -13,12 +13,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from hm_platform.storage.s3.bucket import CONNECTIONS, Bucket, Object
 from hm_platform.storage.s3.errors import ChangedObjectError, MissingObjectError
 from hm_platform.storage.s3.parquet import SMALL_BYTES, ObjectFile
+from hm_platform.storage.s3.row_groups import FORMAT, fetched, native
 from hm_platform.storage.tables import BATCH_ROWS, Slice, TableError
 
 AHEAD = 16
@@ -27,12 +27,6 @@ AHEAD = 16
 KEPT_BYTES = 64 << 20
 """How much of what was read last is kept, since commands and sensors ask for the same small
 objects again and again."""
-
-FORMAT = ds.ParquetFileFormat(
-    default_fragment_scan_options=ds.ParquetFragmentScanOptions(
-        pre_buffer=True, cache_options=pa.CacheOptions(hole_size_limit=1 << 20, lazy=False)
-    )
-)
 
 
 class Reading:
@@ -93,10 +87,15 @@ class Reading:
         self, objects: Sequence[Object], source: Slice, schema: pa.Schema, names: list[str]
     ) -> Iterator[pa.RecordBatch]:
         wanted = _expression(source, schema)
-        for file in self._ahead(objects):
-            # One after the other: of a whole object Arrow would fetch all row groups at once.
-            for group in FORMAT.make_fragment(file).split_by_row_group(wanted, schema):
-                scanner = group.scanner(
+        used = {*names, *source.only, source.by} if source.days else {*names, *source.only}
+        for found, content in self._ahead(objects):
+            parts = (
+                fetched(self._bucket, found, wanted, schema, used)
+                if content is None
+                else iter([FORMAT.make_fragment(native(content))])
+            )
+            for part in parts:
+                scanner = part.scanner(
                     schema=schema,
                     columns=names,
                     filter=wanted,
@@ -107,27 +106,28 @@ class Reading:
                     if len(batch):
                         yield batch
 
-    def _ahead(self, objects: Sequence[Object]) -> Iterator[pa.NativeFile]:
-        """The objects as files, the next ones being read while one is used."""
+    def _ahead(self, objects: Sequence[Object]) -> Iterator[tuple[Object, bytes | None]]:
+        """The objects with the content of small ones, the next ones being read while one is
+        used."""
         with ThreadPoolExecutor(CONNECTIONS) as threads:
-            coming: deque[Future[pa.NativeFile]] = deque()
+            coming: deque[tuple[Object, Future[bytes | None]]] = deque()
             left = iter(objects)
             try:
                 while True:
                     while len(coming) < AHEAD and (found := next(left, None)) is not None:
-                        coming.append(threads.submit(self._file, found))
+                        coming.append((found, threads.submit(self._content, found)))
                     if not coming:
                         return
-                    yield coming.popleft().result()
+                    found, content = coming.popleft()
+                    yield found, content.result()
             finally:
-                for each in coming:
+                for _, each in coming:
                     each.cancel()
 
-    def _file(self, found: Object) -> pa.NativeFile:
+    def _content(self, found: Object) -> bytes | None:
+        """The content of a small object; None of a large one."""
         if found.size > SMALL_BYTES:
-            file = pa.PythonFile(ObjectFile(self._bucket, found), mode="r")
-            _held.append(file)
-            return file
+            return None
         content = self._kept.get(found)
         if content is None:
             try:
@@ -135,14 +135,16 @@ class Reading:
             except (ChangedObjectError, MissingObjectError):
                 # Nothing of it has been read: the new version is as good as the old one was. It is
                 # not kept, since it is not the one that was listed.
-                return pa.BufferReader(self._bucket.read(found.key))
+                return self._bucket.read(found.key)
             self._kept.put(found, content)
+        return content
+
+    def _file(self, found: Object) -> pa.NativeFile:
+        """An object as a file, for its footer."""
+        content = self._content(found)
+        if content is None:
+            return pa.PythonFile(ObjectFile(self._bucket, found), mode="r")
         return pa.BufferReader(content)
-
-
-_held: deque[pa.NativeFile] = deque(maxlen=1000)
-"""The large objects that were read last. Arrow's threads let go of a file some time after they have
-read it; if nobody else had it then, they would need Python to end it, which may have ended."""
 
 
 class _Kept:
