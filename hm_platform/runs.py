@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 START_S = 300.0
 """Seconds in which a run that was launched begins to work, or never will."""
 
+UNWRITABLE = (
+    "sqlite3.OperationalError: disk I/O error",
+    "sqlite3.OperationalError: database or disk is full",
+)
+"""What a step fails with whose events have no room in Dagster's record."""
+
 WORKING = (
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTING,
@@ -168,5 +174,7 @@ def first_failure(events: Iterable[DagsterEvent]) -> str | None:
             while error is not None and error.cause is not None:
                 error = error.cause
             message = error.message.strip() if error else "no error was recorded"
+            if message in UNWRITABLE:
+                message = f"Dagster's record cannot be written ({message}): is the disk full?"
             return f"{event.step_key}: {message}"
     return None
