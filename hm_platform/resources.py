@@ -5,15 +5,15 @@ Where things lie is said by the storage (``hm_platform.storage``), which all of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, DagsterInvariantViolationError, OpExecutionContext
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 from pydantic import Field
@@ -28,7 +28,9 @@ from hm_platform.landing.validating import MAX_REFUSED_SHARE, Rules
 from hm_platform.landing.zone import Landing, landing_at
 from hm_platform.runs import turns_lock
 from hm_platform.settings import Settings
+from hm_platform.storage import model_folders
 from hm_platform.storage.io_managers import ArrowIOManager, ModelIOManager
+from hm_platform.storage.metering import METER, counted
 from hm_platform.storage.resource import LocalStorage, StorageResource
 from hm_platform.storage.tables import Slice, table_exists
 
@@ -59,32 +61,43 @@ class TablesResource(ConfigurableResource):
 
     storage: StorageResource
 
+    def _read(self, source: Slice) -> pa.Table | None:
+        rows = self.storage.tables.read_each(source)[0]
+        if rows is not None:
+            _counting()(rows.nbytes)
+        return rows
+
+    def _stream(self, source: Slice) -> pa.RecordBatchReader:
+        return counted(self.storage.tables.stream(source), _counting())
+
     def previous(self, schema: str, table: str) -> pa.Table | None:
         """The whole table as it stands, or None where there is none yet."""
-        return self.storage.tables.read_each(Slice(schema, table))[0]
+        return self._read(Slice(schema, table))
 
     def of_week(self, schema: str, table: str, week: date) -> pa.Table | None:
         """One week of a table, or None where there is no such table yet."""
-        return self.storage.tables.read_each(_week(schema, table, week))[0]
+        return self._read(_week(schema, table, week))
 
     def whole(self, schema: str, table: str) -> pa.RecordBatchReader | None:
         """The whole table, streamed, or None where there is none yet."""
-        tables = self.storage.tables
-        return tables.stream(Slice(schema, table)) if tables.exists(schema, table) else None
+        if not self.storage.tables.exists(schema, table):
+            return None
+        return self._stream(Slice(schema, table))
 
     def of_files(self, uris: Sequence[str], start: date, end: date) -> pa.RecordBatchReader:
         """The rows of ``raw.transactions`` from these files with a day in [start, end)."""
-        rows = Slice("raw", "transactions", (start, end), "t_dat", {"uri": uris})
-        return self.storage.tables.stream(rows)
+        return self._stream(Slice("raw", "transactions", (start, end), "t_dat", {"uri": uris}))
 
     def of_customers(self, ids: Sequence[str], before: date, columns: Sequence[str]) -> pa.Table:
         """Some columns of what these customers bought before a week, from
         ``marts.joined_transactions``."""
         weeks = (date.min, before)
-        rows = Slice(
+        source = Slice(
             "marts", "joined_transactions", weeks, only={"customer_id": ids}, columns=columns
         )
-        return self.storage.tables.read(rows)
+        rows = self.storage.tables.read(source)
+        _counting()(rows.nbytes)
+        return rows
 
     def loaded_rows(
         self, calendar: Calendar, start: date | None = None, end: date | None = None
@@ -115,7 +128,7 @@ class TablesResource(ConfigurableResource):
     ) -> pa.RecordBatchReader:
         """Some columns of one week of the table (schema, table); of the rows that are ``only``."""
         schema, table = key
-        return self.storage.tables.stream(_week(schema, table, week, columns, only))
+        return self._stream(_week(schema, table, week, columns, only))
 
     def weekly(
         self, key: Sequence[str], week: date, columns: Sequence[str] = ()
@@ -124,13 +137,24 @@ class TablesResource(ConfigurableResource):
         schema, table = key
         if not self.storage.tables.exists(schema, table):
             return None
-        return self.storage.tables.stream(_week(schema, table, week, columns))
+        return self._stream(_week(schema, table, week, columns))
 
     def row_counts(self, keys: Sequence[Sequence[str]]) -> dict[tuple[str, ...], int]:
         """Rows of the tables (schema, table) that are there; of weekly ones only where the storage
         knows them."""
         rows = {(s, t): self.storage.tables.table_rows(s, t) for s, t in keys}
         return {key: count for key, count in rows.items() if count is not None}
+
+
+def _counting() -> Callable[[int], None]:
+    """Counts bytes as read by the step that asks for it, if one does."""
+    try:
+        step = OpExecutionContext.get().get_step_execution_context()
+    except DagsterInvariantViolationError:
+        return lambda _: None
+    count = partial(METER.read, (step.run_id, step.step.key))
+    count(0)
+    return count
 
 
 def _week(
@@ -224,7 +248,9 @@ class ModelsResource(ConfigurableResource):
 
     def folder(self, version: str) -> Path:
         """A folder with a version. Raises ModelFolderError when there is none."""
-        return self.storage.models.folder_of_version(version)
+        folder = self.storage.models.folder_of_version(version)
+        _counting()(model_folders.size(folder))
+        return folder
 
     def versions(self) -> list[str]:
         """The versions that are stored, newest week first."""

@@ -30,13 +30,14 @@ from hm_platform.storage.tables import Slice
 from hm_platform.storage.taking_turns import is_taken, taking_turns
 from tests.built_weeks import FILLED, KEPT, Shop, version
 from tests.home import FIRST, week
+from tests.s3.server import serving_at
 from tests.serving.rows import manifest
 from tests.storage import places
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with places.server() as address:
+    with serving_at() as address:
         yield address
 
 

@@ -34,6 +34,7 @@ from hm_platform.dbt_lineage import column_lineage
 from hm_platform.dbt_project import WEEKLY, build_arguments, dbt_project, environment
 from hm_platform.resources import TablesResource
 from hm_platform.storage.io_managers import row_counts
+from hm_platform.storage.metering import TRANSFERRED, OtherProcess
 from hm_platform.storage.unfinished import remove_abandoned, unfinished
 
 
@@ -119,7 +120,8 @@ def _build(
         with environment(SETTINGS):
             invocation = dbt.cli(arguments, context=context, target_path=target)
             # To the end before anything else: until then the warehouse is dbt's.
-            events, failure = _to_the_end(invocation.stream())
+            meter = OtherProcess(invocation.process.pid, target / TRANSFERRED)
+            events, failure = _to_the_end(_metered(invocation.stream(), meter))
         rows = tables.row_counts([key.path for key in context.selected_asset_keys])
         for event in events:
             if isinstance(event, Output):
@@ -139,6 +141,14 @@ def _build(
             raise failure
     finally:
         shutil.rmtree(target, ignore_errors=True)
+
+
+def _metered(events: Iterator[Any], meter: OtherProcess) -> Iterator[Any]:
+    """The same events; those of models with what dbt has cost since the model before."""
+    for event in events:
+        if isinstance(event, Output):
+            event = event.with_metadata({**event.metadata, **meter.lap()})
+        yield event
 
 
 def _to_the_end(events: Iterator[Any]) -> tuple[list[Any], DagsterDbtCliRuntimeError | None]:

@@ -13,6 +13,7 @@ from hm_platform.landed_weeks import (
     landed_weeks,
     rows_fingerprint,
 )
+from hm_platform.machine import in_memory_config
 from hm_platform.resources import TablesResource
 
 
@@ -92,7 +93,7 @@ def loaded_weeks(
             ),
         }
     )
-    with duckdb.connect() as db:
+    with duckdb.connect(config=in_memory_config()) as db:
         db.register("weeks", loaded)
         db.register("customer_purchases", customer_purchases)
         return db.execute(

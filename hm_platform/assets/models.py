@@ -21,6 +21,9 @@ from hm_platform.resources import PlanResource
 
 DEFAULTS = TrainingParams()
 RANKING_DEFAULTS = RankingParams()
+LEARNT_FROM = ["t_dat", "customer_index", "article_index"]
+"""What is read of the splits: with their ids they are several times as large."""
+
 RANKING_SPLITS = tuple(ranking_split(i) for i in range(1, MOST_RANKING_WEEKS + 1))
 
 INDICES = {
@@ -76,8 +79,8 @@ class TrainingConfig(Config):
 @asset(
     key=["models", "recommender"],
     ins={
-        "train": AssetIn(["datasets", "train"]),
-        "validation": AssetIn(["datasets", "validation"]),
+        "train": AssetIn(["datasets", "train"], metadata={"columns": LEARNT_FROM}),
+        "validation": AssetIn(["datasets", "validation"], metadata={"columns": LEARNT_FROM}),
         "encoders": AssetIn(["features", "encoders"]),
         **INDICES,
         **feature_inputs("validation", *RANKING_SPLITS),
@@ -98,7 +101,7 @@ def recommender(
     article_index: pa.Table,
     customer_index: pa.Table,
     articles_features: pa.Table,
-    customers_features: pa.Table,
+    customers_features: pa.RecordBatchReader,
     purchase_histories_features: pa.RecordBatchReader,
     copurchases_features: pa.RecordBatchReader,
 ) -> Output[Path]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hm_platform.behaviour.inputs import CATALOGUE, Evaluated, Sources, SplitVolume, WeekBefore
 from hm_platform.datasets.fingerprint import Fingerprint
 from hm_platform.features.snapshot import Snapshot
+from hm_platform.machine import in_memory_config
 from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.fallback import WithFallback
 from hm_platform.modelling.metrics import K, Purchased, evaluate
@@ -78,7 +79,8 @@ class Audit:
 
 
 def audit(split: str, rows: pa.RecordBatchReader, n_articles: int) -> Audit:
-    """Read a split once, batch by batch. rows : all its columns"""
+    """Read a split once, batch by batch. rows : what models learn from, as it is recorded with
+    them"""
     fingerprint = Fingerprint(rows.schema)
     sales = np.zeros(n_articles, dtype=np.int64)
 
@@ -96,7 +98,7 @@ def audit(split: str, rows: pa.RecordBatchReader, n_articles: int) -> Audit:
 
 def volume(split: str, rows: pa.RecordBatchReader) -> SplitVolume:
     """How much a split holds. rows : with t_dat, customer_index, article_index"""
-    with duckdb.connect() as db:
+    with duckdb.connect(config=in_memory_config()) as db:
         db.register("split", rows)
         counts = db.execute(
             "SELECT count(*), min(t_dat), max(t_dat), count(DISTINCT customer_index), "
@@ -113,7 +115,7 @@ def catalogue(article_index: pa.Table, articles: pa.RecordBatchReader) -> pa.Tab
 
     articles : article_id and CATALOGUE
     """
-    with duckdb.connect() as db:
+    with duckdb.connect(config=in_memory_config()) as db:
         db.register("article_index", article_index)
         db.register("articles", articles)
         return db.execute(
@@ -134,7 +136,7 @@ def served_lists(
     """
     asked = pa.table({"customer_id": snapshot.customer_ids.take(pa.array(customers))})
     known = pa.table({"article_id": snapshot.article_ids})
-    with duckdb.connect() as db:
+    with duckdb.connect(config=in_memory_config()) as db:
         db.register("published", published)
         db.register("asked", asked.append_column("row", pa.array(np.arange(len(customers)))))
         db.register("known", known.append_column("article", pa.array(np.arange(len(known)))))

@@ -8,7 +8,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from hm_platform.storage.warehouse import connection_settings
+from hm_platform.machine import in_memory_config
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def split_days(purchases: pa.RecordBatchReader, bounds: tuple[date, date]) -> Sp
     keep to them share no day.
     """
     start, end = bounds
-    with duckdb.connect(config=connection_settings()) as db:
+    with duckdb.connect(config=in_memory_config()) as db:
         db.register("purchases", purchases)
         found = db.execute(
             """

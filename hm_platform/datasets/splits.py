@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from hm_platform.datasets.fingerprint import fingerprint
 from hm_platform.datasets.plan import DatasetError, SplitPlan
+from hm_platform.machine import in_memory_config
 from hm_platform.storage.tables import BATCH_ROWS
-from hm_platform.storage.warehouse import connection_settings, owned_stream
+from hm_platform.storage.warehouse import owned_stream
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _index(
     known: pa.RecordBatchReader,
     in_sample: str,
 ) -> pa.Table:
-    with duckdb.connect(config=connection_settings()) as db:
+    with duckdb.connect(config=in_memory_config()) as db:
         db.register("weekly", weekly)
         db.register("known", known)
         return db.execute(
@@ -105,7 +106,7 @@ def build_split(
     customer that the indices do not have.
     """
     start, end = plan.bounds[name]
-    db = duckdb.connect(config=connection_settings())
+    db = duckdb.connect(config=in_memory_config())
     db.register("purchases", purchases)
     db.register("article_index", articles)
     db.register("customer_index", customers)

@@ -6,7 +6,6 @@ them, and DuckDB puts on disk what does not fit into memory.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -17,7 +16,7 @@ import pyarrow as pa
 
 from hm_platform.calendar import WEEK
 from hm_platform.drift.quantities import WEEKS_BEFORE, feature_columns
-from hm_platform.storage.warehouse import connection_settings
+from hm_platform.machine import in_memory_config
 
 PURCHASE_COLUMNS = (
     "week", "t_dat", "customer_id", "article_id", "price", "sales_channel_id",
@@ -64,11 +63,7 @@ def staged(
     """
     start = week - WEEKS_BEFORE * WEEK
     between = f"week BETWEEN DATE '{start}' AND DATE '{week}'"
-    with (
-        tempfile.TemporaryDirectory(prefix="hm-drift-") as spill,
-        duckdb.connect(config=connection_settings()) as db,
-    ):
-        db.execute(f"SET temp_directory = '{spill}'")
+    with duckdb.connect(config=in_memory_config()) as db:
         # Counts do not depend on the order of the rows, and keeping it takes memory.
         db.execute("SET preserve_insertion_order = false")
         db.register("incoming_sales", sales)

@@ -17,9 +17,10 @@ from hm_platform.features.asof import known_before
 from hm_platform.features.driver import purchase_histories
 from hm_platform.features.driver.common import SHOPPING
 from hm_platform.features.graphs import run
-from hm_platform.features.loading import load_histories
 from hm_platform.features.snapshot import Snapshot
+from hm_platform.features.sparse import load_histories
 from hm_platform.features.workspace import Workspace
+from hm_platform.machine import in_memory_config
 
 _KEPT = """
 CREATE TABLE kept AS
@@ -60,7 +61,7 @@ def without_last_purchase(
     one is of an article that the snapshot does not have.
     """
     customers = np.sort(customers)
-    with duckdb.connect() as db:
+    with duckdb.connect(config=in_memory_config()) as db:
         db.register("purchases", purchases)
         db.execute(_KEPT)
         pairs, shopping = (db.execute(sql).to_arrow_table() for sql in (_PAIRS, _SHOPPING))

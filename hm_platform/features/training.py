@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from hm_platform.features.arrays import Int64s
 from hm_platform.features.errors import FeatureError
 from hm_platform.features.workspace import Rows, require
+from hm_platform.machine import in_memory_config
 
 # Sums of DOUBLE depend on how threads share the rows; sums of DECIMAL do not.
 _COUNT = """
@@ -53,7 +54,7 @@ class TrainingCounts:
         Raises FeatureError when there are none, or an index is out of range.
         """
         require(train, "datasets.train", "t_dat", "article_index", "customer_index", "price")
-        with duckdb.connect() as db:
+        with duckdb.connect(config=in_memory_config()) as db:
             db.register("incoming", train)
             groups = db.execute(_COUNT).to_arrow_table()
         articles = groups.filter(groups["article_index"].is_valid())

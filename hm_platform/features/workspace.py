@@ -7,7 +7,6 @@ and whether they really were known is not decided here (``hm_platform.features.a
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from datetime import date, timedelta
 from types import TracebackType
@@ -17,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from hm_platform.features.errors import FeatureError
+from hm_platform.machine import in_memory_config
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
@@ -43,9 +43,7 @@ class Workspace:
     """A DuckDB of its own that is gone when the ``with`` block ends."""
 
     def __init__(self) -> None:
-        self._spill = tempfile.TemporaryDirectory(prefix="hm-features-")
-        self._db = duckdb.connect()
-        self._db.execute(f"SET temp_directory = '{self._spill.name}'")
+        self._db = duckdb.connect(config=in_memory_config())
         # DuckDB takes an Arrow stream for a small table, and would join by holding the stream and
         # probing it with the index. Without these two it holds what is written on the right.
         self._db.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
@@ -66,7 +64,6 @@ class Workspace:
     def close(self) -> None:
         """Drop everything."""
         self._db.close()
-        self._spill.cleanup()
 
     def _fetch(self, sql: str, **values: object) -> pa.Table:
         return self._db.execute(sql, values or None).to_arrow_table()
@@ -176,31 +173,52 @@ class Workspace:
             cutoff=cutoff,
         )
 
-    def article_buyers(self, cutoff: date) -> pa.Table:
-        """The ``bought_*`` inputs of ``hm_platform.features.buyers``, last_day beside them.
+    def make_buyers(self) -> None:
+        """Tell of each staged weekly row of a pair what the weeks before said of the pair.
 
-        Whole numbers all of them, so neither the order of the rows nor the number of threads can
-        show in the sums.
+        A pair's history is gone through once, for all cut-offs: what is known at a cut-off is then
+        a sum over the rows before it.
         """
+        self._db.execute(
+            """
+            CREATE TABLE buyer AS
+            SELECT article_index, week, days, last_day,
+                lag(week) OVER pair AS previous_week,
+                last_day - lag(last_day, 1, first_day) OVER pair AS span,
+                days_before + days > 1 AND days_before <= 1 AS becomes_repeat
+            FROM (
+                SELECT *, coalesce(sum(days) OVER (
+                    PARTITION BY article_index, customer_index ORDER BY week
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ), 0) AS days_before
+                FROM pair
+            )
+            WINDOW pair AS (PARTITION BY article_index, customer_index ORDER BY week)
+            """
+        )
+        self._db.execute("DROP TABLE pair")
+
+    def article_buyers(self, cutoff: date) -> pa.Table:
+        """The ``bought_*`` inputs of ``hm_platform.features.buyers``, last_day beside them."""
+        # Whole numbers all of them, so neither the order of the rows nor the number of threads can
+        # show in the sums. A pair has one row a week.
         return self._fetch(
             """
-            WITH pairs AS (
-                SELECT article_index, sum(days) AS days,
-                    min(first_day) AS first_day, max(last_day) AS last_day
-                FROM pair WHERE week < $cutoff GROUP BY article_index, customer_index
-            )
             SELECT article_index AS bought_article,
-                count(*) AS bought_buyers,
-                count(*) FILTER (last_day >= $last_week) AS bought_buyers_last_week,
-                count(*) FILTER (last_day >= $last_4_weeks) AS bought_buyers_last_4_weeks,
-                count(*) FILTER (days > 1) AS bought_repeat_buyers,
+                count(*) FILTER (previous_week IS NULL) AS bought_buyers,
+                count(*) FILTER (week >= $last_week) AS bought_buyers_last_week,
+                count(*) FILTER (
+                    week >= $last_4_weeks AND coalesce(previous_week < $last_4_weeks, true)
+                ) AS bought_buyers_last_4_weeks,
+                count(*) FILTER (becomes_repeat) AS bought_repeat_buyers,
                 sum(days)::BIGINT AS bought_days,
-                sum(last_day - first_day)::BIGINT AS bought_span,
-                count(*) FILTER (first_day < $last_4_weeks) AS bought_earlier_buyers,
-                count(*) FILTER (first_day < $last_4_weeks AND last_day >= $last_4_weeks)
+                sum(span)::BIGINT AS bought_span,
+                count(*) FILTER (previous_week IS NULL AND week < $last_4_weeks)
+                    AS bought_earlier_buyers,
+                count(*) FILTER (week >= $last_4_weeks AND previous_week < $last_4_weeks)
                     AS bought_returned_buyers,
                 max(last_day) AS bought_last_day
-            FROM pairs GROUP BY article_index
+            FROM buyer WHERE week < $cutoff GROUP BY article_index
             """,
             cutoff=cutoff,
             last_week=cutoff - timedelta(weeks=1),

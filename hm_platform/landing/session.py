@@ -9,6 +9,8 @@ from types import TracebackType
 
 import duckdb
 
+from hm_platform.machine import Config, duckdb_config
+
 STREAMED_MB = 16
 """Megabytes of results that a thread may be ahead of whoever reads a stream: DuckDB gives a thread
 8 MB of a CSV file at a time."""
@@ -22,8 +24,8 @@ def sql_text(text: str) -> str:
 class Session:
     """An in-memory DuckDB with a temporary folder; both go when the session is closed.
 
-    memory_limit : what DuckDB may use before it spills to the folder, such as ``4GB``; None leaves
-        it at DuckDB's default
+    memory_limit : what DuckDB may use before it spills to the folder, such as ``4GB``; None: its
+        share of this machine's
     threads : None for as many as there are cores
     """
 
@@ -31,7 +33,8 @@ class Session:
         self._folder = tempfile.TemporaryDirectory(prefix="hm-landing-")
         self.folder = Path(self._folder.name)
         self._numbers = count()
-        config: dict[str, str | bool | int | float | list[str]] = {
+        config: Config = {
+            **duckdb_config(),
             "temp_directory": str(self.folder / "spill"),
             # Nothing here needs an extension, and none is to be downloaded in passing.
             "autoinstall_known_extensions": False,

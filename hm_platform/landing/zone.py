@@ -82,7 +82,7 @@ class LandedFile:
         return _stamp(self.path.stat()) == self.stamp
 
     def release(self) -> None:
-        """Nobody reads the file for now: what was made to read it by may go."""
+        """Let go of what was made to read the file by; who opens it again has it made anew."""
 
 
 class Landing(Protocol):

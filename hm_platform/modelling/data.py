@@ -64,6 +64,7 @@ class TrainingData:
         price), everything else is computed from the purchases as of each window
     weeks : examples come from the last so many weeks before the cut-off (None: from all)
     history_length : distinct articles of a history, at most
+    epoch_examples : examples of an epoch, at most
     batch_size : examples, about
     negatives : uniform negatives a batch
 
@@ -79,6 +80,7 @@ class TrainingData:
         customer_sizes: dict[str, int],
         weeks: int | None,
         history_length: int,
+        epoch_examples: int,
         batch_size: int,
         negatives: int,
     ) -> None:
@@ -106,6 +108,7 @@ class TrainingData:
             purchases.customers, purchases.articles, purchases.day, len(known_customers)
         )
         self.history_length = history_length
+        self.epoch_examples = epoch_examples
         self.batch_size = batch_size
         self.negatives = min(negatives, self.n_articles)
         self._price = np.asarray(snapshot.articles["price_scaled"])[known_articles]
@@ -134,13 +137,18 @@ class TrainingData:
         return week, month, share.astype(np.float32)
 
     def plan(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """The examples of each batch of an epoch: windows shuffled within and among each other."""
+        """The examples of each batch of an epoch: windows shuffled within and among each other.
+
+        Of more than ``epoch_examples`` each window gives the same share.
+        """
         batches: list[NDArray[np.int64]] = []
         bounds = np.searchsorted(self.examples.window, np.arange(self.n_windows + 1))
+        share = min(1.0, self.epoch_examples / max(len(self.examples.window), 1))
         for low, high in pairwise(bounds):
+            taken = max(1, int((high - low) * share))
             if high > low:
-                order = low + rng.permutation(high - low)
-                batches += np.array_split(order, max(1, round((high - low) / self.batch_size)))
+                order = low + rng.permutation(high - low)[:taken]
+                batches += np.array_split(order, max(1, round(taken / self.batch_size)))
         return [batches[i] for i in rng.permutation(len(batches))]
 
     def __len__(self) -> int:

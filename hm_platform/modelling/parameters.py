@@ -15,6 +15,8 @@ class TrainingParams:
     history_length : most recent distinct articles of a customer that are read
     example_weeks : examples come from the last so many weeks of the training split; what lies
         before is history only (None: from all weeks)
+    epoch_examples : examples an epoch, at most: of more, a random choice of each week, another one
+        in each epoch. So an epoch of a large shop takes minutes
     batch_size : customers a step, about
     negatives : uniform negatives a step, beside what the batch's customers bought
     learning_rate, embedding_learning_rate : of the layers; of id and attribute embeddings
@@ -30,6 +32,7 @@ class TrainingParams:
     hidden: int = 128
     history_length: int = 200
     example_weeks: int | None = 10
+    epoch_examples: int = 100_000
     batch_size: int = 256
     negatives: int = 1024
     learning_rate: float = 3e-3
@@ -45,6 +48,7 @@ class TrainingParams:
             "dimension",
             "hidden",
             "history_length",
+            "epoch_examples",
             "batch_size",
             "epochs",
             "patience",

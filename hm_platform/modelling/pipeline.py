@@ -19,6 +19,7 @@ from hm_platform.datasets.fingerprint import fingerprint
 from hm_platform.datasets.plan import ranking_customers
 from hm_platform.features.encoders import Encoders
 from hm_platform.features.snapshot import Snapshot
+from hm_platform.machine import give_back_memory
 from hm_platform.modelling.fallback import WithFallback
 from hm_platform.modelling.metrics import Purchased, measure, purchased
 from hm_platform.modelling.model_store import (
@@ -143,6 +144,8 @@ def _train_stages(
     no_ranker = data.too_short
     if not no_ranker:
         retrieval = train_retrieval(data, params, scratch, seed, progress)
+        # The trainer, its batches and its optimisers hold each other.
+        give_back_memory()
         *past, validation = labelled_weeks(data)
         try:
             ranker = train_ranker(

@@ -68,7 +68,8 @@ def best(
     """
     # Compared as they are published, so that two scores that look equal are a tie.
     published = scores.astype(np.float32)
-    order = np.lexsort((ties, -published, rows))
+    kept = _reaching(rows, published, n, k)
+    order = kept[np.lexsort((ties[kept], -published[kept], rows[kept]))]
     rank = rank_within(rows[order])
     order = order[rank < k]
     rank = rank[rank < k]
@@ -78,6 +79,26 @@ def best(
     result.scores[at] = published[order]
     result.sources[at] = np.broadcast_to(source, published.shape)[order]
     return result
+
+
+def _reaching(
+    rows: NDArray[np.integer], scores: NDArray[np.float32], n: int, k: int
+) -> NDArray[np.int64]:
+    """The candidates whose score reaches the k-th best of their row, where the row has so many.
+
+    One sort of whole numbers, which numpy does several times faster than one by three keys; most
+    candidates need no other.
+    """
+    if len(rows) <= n * k or np.isnan(scores).any():
+        return np.arange(len(rows), dtype=np.int64)
+    # Floats as whole numbers of the opposite order, minus zero as zero.
+    bits = (scores + np.float32(0)).view(np.uint32)
+    descending = np.where(bits >> 31, bits, ~bits & np.uint32(0x7FFFFFFF))
+    keys = (rows.astype(np.uint64) << np.uint64(32)) | descending
+    ordered = np.sort(keys)
+    bounds = np.searchsorted(ordered, np.arange(n + 1, dtype=np.uint64) << np.uint64(32))
+    last = np.minimum(bounds[:-1] + k, bounds[1:]) - 1
+    return np.flatnonzero(keys <= ordered[last][rows])
 
 
 def fill(partial: Recommendations, filler: Recommendations) -> Recommendations:

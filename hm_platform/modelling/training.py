@@ -91,6 +91,7 @@ def train(
         customer_sizes=dict(shape.customer_sizes),
         weeks=params.example_weeks,
         history_length=params.history_length,
+        epoch_examples=params.epoch_examples,
         batch_size=params.batch_size,
         negatives=params.negatives,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from hm_platform.storage.warehouse import connection_settings
+from hm_platform.machine import in_memory_config
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def list_faults(
     customers : customer_id of everyone who is known
     articles : purchases_total by the end of the week; an article that was sold can be recommended
     """
-    with duckdb.connect(config=connection_settings()) as db:
+    with duckdb.connect(config=in_memory_config()) as db:
         db.register("recommendations", recommendations)
         db.register("customers", customers)
         db.register("articles", articles)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from hm_platform.machine import dbt_memory_limit, duckdb_config
 from hm_platform.storage import warehouse
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ class Plugin(BasePlugin):
         Two connections of one process share the file, so holding it leaves no moment in which a
         third process could take it. Raises WarehouseError when it stays taken.
         """
-        config.update(warehouse.connection_settings())
+        config.update(duckdb_config())
         self._waiting.enter_context(warehouse.connect(Path(creds.path)))
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Let go: dbt's connection is open."""
+        """Let go: dbt's connection is open. Until then the configurations have to be the same."""
         self._waiting.close()
+        conn.execute(f"SET memory_limit = {dbt_memory_limit()}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,6 @@ class ArrowIOManager(ConfigurableIOManager):
         )
 
     def load_input(self, context: InputContext) -> pa.Table | pa.RecordBatchReader:
-        METER.begin(_step(context))
         upstream = context.upstream_output
         described = (upstream.definition_metadata if upstream else None) or {}
         days = None
@@ -73,10 +73,12 @@ class ArrowIOManager(ConfigurableIOManager):
             )
             days = days_of(window) if window else NEVER
         source = _slice(context, days, described, context.definition_metadata or {})
+        count = partial(METER.read, _step(context))
+        count(0)
         if context.dagster_type.typing_type is pa.RecordBatchReader:
-            return counted(self.storage.tables.stream(source), METER.read)
+            return counted(self.storage.tables.stream(source), count)
         rows = self.storage.tables.read(source)
-        METER.read(rows.nbytes)
+        count(rows.nbytes)
         return rows
 
 
@@ -170,9 +172,8 @@ class ModelIOManager(ConfigurableIOManager):
         )
 
     def load_input(self, context: InputContext) -> Path:
-        METER.begin(_step(context))
         folder = self.storage.models.folder_of(_week(context))
-        METER.read(model_folders.size(folder))
+        METER.read(_step(context), model_folders.size(folder))
         return folder
 
 

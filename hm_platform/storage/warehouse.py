@@ -10,7 +10,6 @@ it.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from hm_platform.machine import duckdb_config
 from hm_platform.storage.tables import (
     BATCH_ROWS,
     WAIT_S,
@@ -33,12 +33,6 @@ log = logging.getLogger(__name__)
 
 class WarehouseError(TableError):
     """The warehouse cannot be opened, or a table does not fit what is written to it."""
-
-
-def connection_settings() -> dict[str, str | bool | int | float | list[str]]:
-    """Half of the machine's memory for DuckDB; beyond that it spills to disk."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"memory_limit": f"{memory // 2}B"}
 
 
 @contextmanager
@@ -65,7 +59,7 @@ def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnecti
     start, pause, told = time.monotonic(), 0.05, False
     while True:
         try:
-            return duckdb.connect(path, read_only=read_only, config=connection_settings())
+            return duckdb.connect(path, read_only=read_only, config=duckdb_config())
         except duckdb.IOException as error:
             waited = time.monotonic() - start
             if "lock" not in str(error):

@@ -12,7 +12,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from tests.ci.workflows import (
     BUCKET,
@@ -27,6 +26,7 @@ from tests.ci.workflows import (
     typed,
 )
 from tests.s3.proxy import Fault, Proxy, running
+from tests.s3.server import serving
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +44,10 @@ def proxy() -> Iterator[Proxy]:
     """A proxy before a server that speaks S3, which does now and then what networks and busy
     servers do."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    with running(server.get_host_and_port()) as proxy:
+    with serving() as server, running(server) as proxy:
         for method, fault, skip in FAULTS:
             proxy.on(method, rf"/{PREFIX}/.*parquet", fault, times=2, skip=skip)
         yield proxy
-    server.stop()
 
 
 FAULTS = [

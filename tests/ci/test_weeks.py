@@ -4,13 +4,16 @@ bucket, with the same result; and what makes them fail."""
 from __future__ import annotations
 
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import boto3
 import duckdb
 import pytest
+from dagster import DagsterInstance
 
+from hm_platform.costs import read_costs
 from hm_platform.storage.local import Warehouse
 from hm_platform.storage.s3.bucket import Bucket
 from hm_platform.storage.s3.tables import S3Tables
@@ -87,6 +90,18 @@ def test_the_build_in_the_bucket_has_borne_all_faults(in_bucket: Clone, proxy: P
     assert [(rule.method, rule.happened) for rule in proxy.rules] == [
         (rule.method, 2) for rule in proxy.rules
     ]
+
+
+def test_every_asset_of_the_week_says_what_it_has_cost(in_bucket: Clone) -> None:
+    with DagsterInstance.from_config(str(in_bucket.path / "data" / "dagster")) as instance:
+        costs = {cost.asset: cost for cost in read_costs(instance).of(date.fromisoformat(WEEK))}
+    assert {"marts/joined_transactions", "models/recommender", "serving/publications"} <= set(costs)
+    for cost in costs.values():
+        assert None not in (cost.seconds, cost.bytes_read, cost.bytes_written), cost
+        assert (cost.peak_memory_bytes or 0) > 10e6, cost
+    dbt = [cost for cost in costs.values() if cost.group == "marts"]
+    assert sum(cost.bytes_read for cost in dbt) > 10_000
+    assert sum(cost.bytes_written for cost in dbt) > 10_000
 
 
 def test_every_row_of_every_table_is_the_same_in_both(built: Clone, stored: Bucket) -> None:

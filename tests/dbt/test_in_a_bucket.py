@@ -14,7 +14,6 @@ import boto3
 import duckdb
 import pyarrow as pa
 import pytest
-from moto.server import ThreadedMotoServer
 
 from hm_platform.calendar import WEEK
 from hm_platform.storage.s3.bucket import Bucket
@@ -22,6 +21,7 @@ from hm_platform.storage.s3.tables import S3Tables
 from hm_platform.storage.tables import Slice
 from tests.dbt.conftest import Built
 from tests.dbt.project import CALENDAR, WEEKS, Dbt, Outcome, Purchase, channel_of, purchases_of
+from tests.s3.server import serving_at
 
 LEAN = ["--exclude-resource-type", "unit_test"]
 WEEKLY = [
@@ -102,11 +102,8 @@ RAW = pa.schema(
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serving_at() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

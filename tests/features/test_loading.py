@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from hm_platform.features.errors import FeatureError
-from hm_platform.features.loading import load_snapshot
+from hm_platform.features.loading import load_snapshot, load_snapshots
 from hm_platform.features.snapshot import Snapshot
 from tests.features.world import CUTOFFS, WEEK, days_before, world
 
@@ -119,6 +119,24 @@ def test_arrays_share_memory_with_a_table_of_one_split() -> None:
         ),
     ):
         assert np.shares_memory(array, column.to_numpy())
+
+
+def test_what_is_the_same_at_two_cut_offs_is_held_once() -> None:
+    test, serving = load_snapshots(WEEK, ["test", "serving"], **TABLES)
+    assert same(test, load("test"))
+    assert same(serving, load("serving"))
+    assert test.customers["age_band_code"] is serving.customers["age_band_code"]
+    assert test.customers["purchases_total"] is not serving.customers["purchases_total"]
+
+
+def test_an_id_that_is_not_that_of_its_number_is_refused_from_a_stream_too() -> None:
+    features = TABLES["customer_features"]
+    at = features.column_names.index("customer_id")
+    ids = pa.array(["y" if each == "x" else each for each in features["customer_id"].to_pylist()])
+    swapped = features.set_column(at, "customer_id", ids)
+    for rows in (swapped, swapped.to_reader(2)):
+        with pytest.raises(FeatureError, match="another id"):
+            load(customer_features=rows)
 
 
 def test_how_many_were_in_training_is_taken_from_the_indices() -> None:

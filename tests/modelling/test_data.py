@@ -17,7 +17,14 @@ from tests.modelling.worlds import VALIDATION, World, day, pairs_before, random_
 
 def training_data(world: World, **options) -> TrainingData:
     snapshot = world.snapshot()
-    settings = {"weeks": None, "history_length": 50, "batch_size": 8, "negatives": 5, **options}
+    settings = {
+        "weeks": None,
+        "history_length": 50,
+        "epoch_examples": 10_000,
+        "batch_size": 8,
+        "negatives": 5,
+        **options,
+    }
     return TrainingData(
         snapshot,
         SplitPurchases.from_table(world.train, VALIDATION),
@@ -103,6 +110,25 @@ def test_an_epoch_goes_through_every_example_once_in_a_seeded_order():
     assert len(data) == len(plan(3)) == len(list(data.batches(0, 1)))
 
 
+def test_an_epoch_of_many_examples_takes_a_share_of_each_window_and_others_next_time():
+    world = random_world(1)
+    everything = training_data(world)
+    most = len(everything.examples.window) // 3
+    data = training_data(world, epoch_examples=most)
+
+    def taken(seed):
+        return np.concatenate(data.plan(np.random.default_rng(seed)))
+
+    first, second = taken(0), taken(1)
+    assert most - data.n_windows <= len(first) <= most
+    assert len(set(first)) == len(first)
+    assert set(first) != set(second)
+    of_all = np.bincount(data.examples.window)
+    of_taken = np.bincount(data.examples.window[first], minlength=len(of_all))
+    assert (abs(of_taken - of_all * most / of_all.sum()) <= 1).all()
+    assert len(data) == len(list(data.batches(0, 1)))
+
+
 def test_a_split_of_another_week_is_refused():
     world = random_world(1)
     purchases = SplitPurchases.from_table(world.train, VALIDATION)
@@ -115,6 +141,7 @@ def test_a_split_of_another_week_is_refused():
             customer_sizes={},
             weeks=None,
             history_length=5,
+            epoch_examples=5,
             batch_size=5,
             negatives=1,
         )

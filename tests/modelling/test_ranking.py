@@ -28,9 +28,10 @@ def test_rank_within_counts_from_zero_in_each_group(groups):
 
 @st.composite
 def candidates(draw):
-    pairs = draw(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=25))
+    pairs = draw(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=40))
     ordered = draw(st.permutations(sorted(pairs)))
-    scores = draw(st.lists(st.integers(-2, 2), min_size=len(pairs), max_size=len(pairs)))
+    score = st.sampled_from([-np.inf, -2.5, -2.0, -0.0, 0.0, 1e-40, 1.0, 1.5])
+    scores = draw(st.lists(score, min_size=len(pairs), max_size=len(pairs)))
     return ordered, scores, draw(st.integers(1, 6))
 
 
@@ -44,7 +45,8 @@ def test_best_orders_by_score_then_by_tie_number(case):
         mine = [(-s, 9 - a, a) for (r, a), s in zip(pairs, scores, strict=True) if r == row]
         expected = sorted(mine)[:k]
         assert [a for a in found.articles[row] if a >= 0] == [a for _, _, a in expected]
-        assert found.scores[row, : len(expected)].tolist() == [-s for s, _, _ in expected]
+        as_published = [np.float32(-s) for s, _, _ in expected]
+        assert found.scores[row, : len(expected)].tolist() == as_published
         assert (found.sources[row, : len(expected)] == 3).all()
         assert np.isneginf(found.scores[row, len(expected) :]).all()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -128,8 +129,16 @@ def test_without_purchases_in_the_validation_week_a_fixed_number_of_epochs(tmp_p
     assert model.validation == {}
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores interrupts, and so would the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_training_that_is_killed_does_not_look_finished(tmp_path, sent):
+def test_a_training_that_is_killed_does_not_look_finished(tmp_path, sent, interruptible):
     handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     with pytest.raises(KeyboardInterrupt):
         trained(random_world(1), tmp_path, progress=lambda _: os.kill(os.getpid(), sent))

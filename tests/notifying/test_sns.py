@@ -10,11 +10,11 @@ import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 
 from hm_platform.notifying import Notice, notify
 from hm_platform.notifying.sns import MESSAGE_BYTES, SUBJECT_CHARACTERS, message, subject
 from tests.notifying.conftest import Receiver, leading_to
+from tests.s3.server import serving_at
 
 REGION = "eu-north-1"
 ARN = f"arn:aws:sns:{REGION}:123456789012:platform"
@@ -30,11 +30,8 @@ Topic = tuple[str, Callable[[], list[dict[str, Any]]]]
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
     """The address of a made-up AWS."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serving_at() as address:
+        yield address
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ import boto3
 import botocore.endpoint
 import moto.s3.models
 import pytest
-from moto.server import ThreadedMotoServer
 
 from hm_platform.storage.s3 import bucket as bucket_module
 from hm_platform.storage.s3 import tables as tables_module
 from hm_platform.storage.s3.bucket import Bucket
 from tests.s3.proxy import Proxy, running
+from tests.s3.server import serving
 
 KEY_ID = "AKIAFAKEKEYFORTESTS0"
 SECRET_KEY = "FakeSecretThatMustNeverBeToldAnyone/+0000"  # noqa: S105
@@ -36,10 +36,8 @@ PREFIX = "shop/production"
 @pytest.fixture(scope="session")
 def server() -> Iterator[tuple[str, int]]:
     """Host and port of an S3 server on loopback."""
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    yield moto.get_host_and_port()
-    moto.stop()
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture

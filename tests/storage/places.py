@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from hm_platform.storage.places import Storage, local_storage, s3_storage
 from hm_platform.storage.s3.bucket import Bucket, client_of
 
 KINDS = ("local", "s3")
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    """A server that speaks S3; its address."""
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    try:
-        host, port = moto.get_host_and_port()
-        yield f"http://{host}:{port}"
-    finally:
-        moto.stop()
 
 
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:

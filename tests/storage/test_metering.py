@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from dagster import AssetIn, AssetKey, AssetOut, DagsterInstance, asset, materia
 
 from hm_platform.storage import metering
 from hm_platform.storage.io_managers import ArrowIOManager
-from hm_platform.storage.metering import KEYS, Meter, counted
+from hm_platform.storage.metering import KEYS, Meter, OtherProcess, counted
 from hm_platform.storage.resource import LocalStorage
 
 ROWS = pa.table({"x": pa.array(range(1000), pa.int64())})
@@ -92,9 +94,9 @@ def test_the_peak_is_that_of_the_step() -> None:
         pytest.skip("only Linux says it")
     meter = Meter()
     touch(300_000_000)
-    meter.begin(("run", "small"))
+    meter.read(("run", "small"), 0)
     small = meter.stored(("run", "small"), 0, 0)["peak_memory_bytes"]
-    meter.begin(("run", "large"))
+    meter.read(("run", "large"), 0)
     touch(300_000_000)
     large = meter.stored(("run", "large"), 0, 0)["peak_memory_bytes"]
     assert large > small + 200_000_000
@@ -108,22 +110,18 @@ def touch(size: int) -> None:
 
 
 def test_where_the_system_says_nothing_there_is_no_peak(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(metering, "PROC", tmp_path / "nowhere")
-    meter = Meter()
-    meter.begin(("run", "a"))
-    assert metering.peak() is None
+    meter = Meter(tmp_path / "nowhere")
+    meter.read(("run", "a"), 0)
     assert set(meter.stored(("run", "a"), 0, 1)) == set(KEYS) - {"peak_memory_bytes"}
 
 
 def test_a_step_without_inputs_counts_nothing_of_the_one_before() -> None:
     meter = Meter()
-    meter.begin(("run", "before"))
-    meter.read(100)
+    meter.read(("run", "before"), 100)
     found = meter.stored(("run", "no inputs"), 0, 5)
     assert (found["bytes_read"], found["bytes_written"]) == (0, 5)
-    assert "peak_memory_bytes" not in found
 
 
 def test_seconds_are_those_since_the_step_began_or_its_output_before(
@@ -131,10 +129,70 @@ def test_seconds_are_those_since_the_step_began_or_its_output_before(
 ) -> None:
     meter, now = Meter(), iter([110.0, 113.0, 120.0])
     monkeypatch.setattr(metering.time, "time", lambda: next(now))
-    meter.begin(("run", "a"))
+    meter.read(("run", "a"), 0)
     assert meter.stored(("run", "a"), 100.0, 0)["seconds"] == 10
     assert meter.stored(("run", "a"), 100.0, 0)["seconds"] == 3
     assert meter.stored(("run", "b"), 119.5, 0)["seconds"] == 0.5
+
+
+CHILD = """
+import mmap, sys
+from pathlib import Path
+from hm_platform.storage.metering import note_transferred
+folder = Path(sys.argv[1])
+print("begun", flush=True)
+for line in sys.stdin:
+    what, size = line.split()
+    size = int(size)
+    if what == "write":
+        (folder / "written").write_bytes(bytes(size))
+    elif what == "read":
+        (folder / "written").read_bytes()
+    elif what == "touch":
+        with mmap.mmap(-1, size) as held:
+            for at in range(0, size, mmap.PAGESIZE):
+                held[at] = 1
+    else:
+        note_transferred(folder / "transferred", size, 2 * size)
+    print("done", flush=True)
+"""
+
+
+def test_another_process_is_measured_from_outside(tmp_path: Path) -> None:
+    if not metering.reset_peak():
+        pytest.skip("only Linux says it")
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+
+        def lap(what: str, size: int) -> dict[str, float]:
+            print(what, size, file=child.stdin, flush=True)
+            child.stdout.readline()
+            return meter.lap()
+
+        child.stdout.readline()
+        meter = OtherProcess(child.pid, tmp_path / "transferred")
+        wrote = lap("write", 5_000_000)
+        assert 5_000_000 <= wrote["bytes_written"] < 5_100_000
+        assert wrote["bytes_read"] < 100_000
+        read = lap("read", 0)
+        assert 5_000_000 <= read["bytes_read"] < 5_100_000
+        assert read["bytes_written"] < 100_000
+        large, small = lap("touch", 300_000_000), lap("read", 0)
+        assert large["peak_memory_bytes"] > small["peak_memory_bytes"] + 200_000_000
+        # From now on it says what it exchanges with a server, and files do not matter.
+        first = lap("transfer", 1_000_000)
+        assert (first["bytes_read"], first["bytes_written"]) == (1_000_000, 2_000_000)
+        told = lap("transfer", 1_000_300)
+        assert (told["bytes_read"], told["bytes_written"]) == (300, 600)
+        child.kill()
+        child.wait()
+        assert meter.lap() == {"bytes_read": 0, "bytes_written": 0}
 
 
 def test_counted_batches_are_the_same() -> None:

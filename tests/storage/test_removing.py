@@ -17,6 +17,7 @@ from hm_platform.storage.model_folders import ModelFolderError
 from hm_platform.storage.places import Storage
 from hm_platform.storage.s3.models import S3Models
 from hm_platform.storage.tables import Slice, StoredWeek
+from tests.s3.server import serving_at
 from tests.storage import places
 
 FIRST = date(2018, 9, 19)
@@ -27,7 +28,7 @@ OTHER = f"{FIRST}-aaaaaaaaaa"
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with places.server() as address:
+    with serving_at() as address:
         yield address
 
 

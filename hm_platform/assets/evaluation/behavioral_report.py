@@ -25,7 +25,7 @@ from dagster import (
 
 from hm_platform import __version__
 from hm_platform.assets.metadata import OWNERS, declared
-from hm_platform.assets.models import INDICES, feature_inputs
+from hm_platform.assets.models import INDICES, LEARNT_FROM, feature_inputs
 from hm_platform.assets.partitions import CALENDAR, week, weekly, whole_history
 from hm_platform.behaviour.thresholds import Bounds, Judged
 from hm_platform.behaviour.thresholds import declared as thresholds
@@ -74,11 +74,11 @@ def _check(test: str, bounds: Bounds) -> AssetCheckSpec:
     name="behavioral_report",
     ins={
         "recommender": AssetIn(["models", "recommender"]),
-        "train": AssetIn(["datasets", "train"]),
-        "validation": AssetIn(["datasets", "validation"]),
+        "train": AssetIn(["datasets", "train"], metadata={"columns": LEARNT_FROM}),
+        "validation": AssetIn(["datasets", "validation"], metadata={"columns": LEARNT_FROM}),
         "test": AssetIn(
             ["datasets", "test"],
-            metadata={"columns": ["t_dat", "customer_index", "article_index"]},
+            metadata={"columns": LEARNT_FROM},
         ),
         "articles": AssetIn(
             ["staging", "stg_articles"],
@@ -136,7 +136,7 @@ def behavioral_report(
     article_index: pa.Table,
     customer_index: pa.Table,
     articles_features: pa.Table,
-    customers_features: pa.Table,
+    customers_features: pa.RecordBatchReader,
     purchase_histories_features: pa.RecordBatchReader,
     copurchases_features: pa.RecordBatchReader,
 ) -> Iterator[Output[pa.Table] | AssetCheckResult]:

@@ -18,6 +18,7 @@ from hm_platform.assets.partitions import week, weekly, whole_history
 from hm_platform.assets.serving.choosing import choice_for
 from hm_platform.code_version import code_fingerprint
 from hm_platform.landed_weeks import build_fingerprint, fingerprints
+from hm_platform.machine import in_memory_config
 from hm_platform.resources import ModelsResource, PlanResource, TablesResource
 
 DECIDING_JOB = "decide"
@@ -66,7 +67,7 @@ def publications(
 
     built = week(context)
     choice, _ = choice_for(built, tables, models, recommender)
-    with duckdb.connect() as db:
+    with duckdb.connect(config=in_memory_config()) as db:
         db.register("recommendations", recommendations)
         counts = db.execute(
             "SELECT count(*), count(DISTINCT customer_id), list(DISTINCT model_version) "

@@ -52,7 +52,7 @@ def recommendations(
     article_index: pa.Table,
     customer_index: pa.Table,
     articles_features: pa.Table,
-    customers_features: pa.Table,
+    customers_features: pa.RecordBatchReader,
     purchase_histories_features: pa.RecordBatchReader,
     copurchases_features: pa.RecordBatchReader,
 ) -> Output[pa.RecordBatchReader]:

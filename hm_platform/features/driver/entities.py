@@ -94,6 +94,7 @@ def article_features(
         end = max(cutoffs.values())
         workspace.add_purchases("article", SALES, weekly_article_sales, end)
         workspace.add_purchases("pair", PAIRS, weekly_customer_article_purchases, end)
+        workspace.make_buyers()
         for split, cutoff in cutoffs.items():
             sold = known_before(SALES, workspace.article_sales(cutoff), cutoff, "sold_last_day")
             buyers = workspace.article_buyers(cutoff)

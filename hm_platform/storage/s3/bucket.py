@@ -122,15 +122,10 @@ class Bucket:
                 f"{self.endpoint!r} is no address of a server: correct HM_S3_ENDPOINT"
             ) from None
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Object]:
-        """The objects whose keys begin with ``prefix``, in the order of their keys.
-
-        after : only those after this key
-        """
+    def list(self, prefix: str = "") -> Iterator[Object]:
+        """The objects whose keys begin with ``prefix``, in the order of their keys."""
         pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.name,
-            Prefix=self._full(prefix),
-            **({"StartAfter": self._full(after)} if after else {}),
+            Bucket=self.name, Prefix=self._full(prefix)
         )
         start = len(self._full(""))
         with self.told(f"list {self.uri(prefix)}"):

@@ -6,22 +6,31 @@ made as a table there and stored from it, by the code that stores every other ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
 
-from hm_platform.storage.s3.bucket import bucket_at
-from hm_platform.storage.s3.duckdb_connection import duckdb_settings, open_bucket
+from hm_platform.calendar import WEEK
+from hm_platform.machine import dbt_memory_limit, in_memory_config
+from hm_platform.storage.metering import TRANSFERRED, counted, note_transferred
+from hm_platform.storage.s3.bucket import Object, bucket_at
+from hm_platform.storage.s3.duckdb_connection import open_bucket, renew_secret
 from hm_platform.storage.s3.tables import S3Tables
-from hm_platform.storage.s3.weeks import WEEK, week_of
+from hm_platform.storage.s3.weeks import is_week, week_of
 from hm_platform.storage.tables import BATCH_ROWS, Days, Slice, literal, quoted
 
 if TYPE_CHECKING:
     from dbt.adapters.duckdb.credentials import DuckDBCredentials
     from dbt.adapters.duckdb.utils import TargetConfig
     from duckdb import DuckDBPyConnection
+
+SCHEMAS = ("raw", "staging", "marts")
+"""Where dbt's sources and models lie."""
 
 
 class Plugin(BasePlugin):
@@ -32,23 +41,29 @@ class Plugin(BasePlugin):
         bucket = bucket_at(plugin_config["bucket"], prefix, plugin_config["endpoint"])
         self._tables = S3Tables(bucket)
         self._first_week = date.fromisoformat(plugin_config["first_week"])
+        self._written = 0
+        self._storing = Lock()
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        config.update(duckdb_settings())
+        config.update(in_memory_config())
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Make a view of each stored table: of the weeks that dbt builds, when it builds some."""
         open_bucket(conn, self._tables.bucket)
+        conn.execute(f"SET memory_limit = {dbt_memory_limit()}")
+        conn.execute("CALL enable_logging('FileSystem')")
         self._connection = conn
-        for schema, table in self._tables.names():
-            self._tables.show(conn, Slice(schema, table, self._built_days(schema, table)))
+        for (schema, table), stored in self._tables.all_objects(SCHEMAS).items():
+            self._show(conn, schema, table, stored)
 
-    def _built_days(self, schema: str, table: str) -> Days | None:
+    def _show(
+        self, conn: DuckDBPyConnection, schema: str, table: str, stored: Sequence[Object]
+    ) -> None:
         flags = get_flags()
-        start, end = flags.EVENT_TIME_START, flags.EVENT_TIME_END
-        if not start or not end or not self._tables.is_weekly(schema, table):
-            return None
-        return start.date(), end.date()
+        days: Days | None = None
+        if flags.EVENT_TIME_START and flags.EVENT_TIME_END and any(map(is_week, stored)):
+            days = flags.EVENT_TIME_START.date(), flags.EVENT_TIME_END.date()
+        self._tables.show(conn, Slice(schema, table, days), stored)
 
     def store(self, target_config: TargetConfig) -> None:
         """Store the relation as the table that ``config`` names, whole or week by week.
@@ -67,9 +82,25 @@ class Plugin(BasePlugin):
                 slices = [Slice(schema, table, (week, week + WEEK), by) for week in weeks]
             for target in slices:
                 where = f" WHERE {target.where}" if target.where else ""
-                rows = cursor.execute(f"SELECT * FROM {made}{where}")
-                self._tables.replace(target, rows.to_arrow_reader(BATCH_ROWS))
-            self._tables.show(cursor, Slice(schema, table, self._built_days(schema, table)))
+                rows = cursor.execute(f"SELECT * FROM {made}{where}").to_arrow_reader(BATCH_ROWS)
+                self._tables.replace(target, counted(rows, self._count))
+            self._show(cursor, schema, table, self._tables.objects(schema, table))
+            with self._storing:
+                self._note_transferred(cursor)
+                renew_secret(cursor, self._tables.bucket)
+
+    def _count(self, bytes_: int) -> None:
+        self._written += bytes_
+
+    def _note_transferred(self, cursor: DuckDBPyConnection) -> None:
+        """Tell who started dbt what it has exchanged with the bucket."""
+        if get_flags().TARGET_PATH is None:
+            return
+        read = cursor.execute(
+            "SELECT coalesce(sum(bytes), 0)::BIGINT FROM duckdb_logs_parsed('FileSystem') "
+            "WHERE op = 'READ' AND path LIKE 's3://%'"
+        ).fetchall()
+        note_transferred(Path(get_flags().TARGET_PATH) / TRANSFERRED, read[0][0], self._written)
 
     def _weeks(self, cursor: DuckDBPyConnection, made: str, target: Slice) -> list[date]:
         """The weeks to store: those that are built, or all that there are rows or objects of."""

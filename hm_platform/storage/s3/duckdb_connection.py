@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +10,10 @@ from urllib.parse import urlsplit
 
 import duckdb
 
+from hm_platform.machine import in_memory_config
 from hm_platform.storage.s3.bucket import Bucket
 from hm_platform.storage.s3.errors import ChangedObjectError, S3Error
 from hm_platform.storage.tables import Slice, literal, quoted
-from hm_platform.storage.warehouse import connection_settings
 
 HTTP_SETTINGS = {
     "http_retries": 8,
@@ -30,15 +28,9 @@ HTTP_SETTINGS = {
 @contextmanager
 def connect(bucket: Bucket) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with no tables, that may read and write the bucket."""
-    with duckdb.connect(config=duckdb_settings()) as connection:
+    with duckdb.connect(config=in_memory_config()) as connection:
         open_bucket(connection, bucket)
         yield connection
-
-
-def duckdb_settings() -> dict[str, str | bool | int | float | list[str]]:
-    """For a DuckDB in memory: what has no room there goes to a folder of this process."""
-    spill = Path(tempfile.gettempdir(), f"hm_platform-{os.getpid()}")
-    return {**connection_settings(), "temp_directory": str(spill)}
 
 
 def open_bucket(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> None:
@@ -52,6 +44,14 @@ def open_bucket(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> None:
         connection.execute(f"SET {name} = ''")
     for name, value in HTTP_SETTINGS.items():
         connection.execute(f"SET {name} = {value}")
+    renew_secret(connection, bucket)
+
+
+def renew_secret(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> None:
+    """Let a connection go on with the credentials that boto3 has now: those of a role expire.
+
+    Raises S3Error when there are none.
+    """
     try:
         connection.execute(f"CREATE OR REPLACE SECRET bucket ({_secret(bucket)})")
     except duckdb.Error as error:

@@ -1,24 +1,18 @@
-"""Parquet files made while they are sent, and read while they are asked for."""
+"""Parquet files made while they are sent."""
 
 from __future__ import annotations
 
 import io
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from hm_platform.storage.s3.bucket import CONNECTIONS, PART_BYTES, Bucket, Object
 
 ROW_GROUP_ROWS = 524_288
 ROW_GROUP_BYTES = 64 << 20
 """A row group ends at whichever comes first: large enough to be worth a request a column, small
 enough that one in memory does not matter."""
-
-SMALL_BYTES = 4 << 20
-"""An object up to this size is read whole, in one request."""
 
 
 class ParquetStream:
@@ -92,46 +86,3 @@ def _row_groups(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
             held = []
     if held:
         yield pa.Table.from_batches(held)
-
-
-class ObjectFile(io.RawIOBase):
-    """An object as it was listed, as a file that is read where it is asked to be.
-
-    Much at once is read in several requests at the same time.
-    """
-
-    def __init__(self, bucket: Bucket, found: Object) -> None:
-        self._bucket = bucket
-        self._found = found
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._found.size}[whence]
-        self._at = start + offset
-        return self._at
-
-    def read(self, size: int = -1, /) -> bytes:
-        end = self._found.size if size < 0 else min(self._at + size, self._found.size)
-        start, self._at = self._at, max(end, self._at)
-        return read_range(self._bucket, self._found, start, end)
-
-
-def read_range(bucket: Bucket, found: Object, start: int, end: int) -> bytes:
-    """Some bytes of an object as it was listed, over as many connections as are worth it."""
-    if end - start <= PART_BYTES:
-        return bucket.read_version(found, start, end)
-    starts = range(start, end, PART_BYTES)
-    with ThreadPoolExecutor(min(CONNECTIONS, len(starts))) as threads:
-        parts = threads.map(
-            lambda at: bucket.read_version(found, at, min(at + PART_BYTES, end)), starts
-        )
-        return b"".join(parts)

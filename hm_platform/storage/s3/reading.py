@@ -17,9 +17,18 @@ import pyarrow.parquet as pq
 
 from hm_platform.storage.s3.bucket import CONNECTIONS, Bucket, Object
 from hm_platform.storage.s3.errors import ChangedObjectError, MissingObjectError
-from hm_platform.storage.s3.parquet import SMALL_BYTES, ObjectFile
-from hm_platform.storage.s3.row_groups import FORMAT, fetched, native
+from hm_platform.storage.s3.row_groups import (
+    FOOTER_BYTES,
+    FORMAT,
+    fetched,
+    footer,
+    native,
+    with_footer,
+)
 from hm_platform.storage.tables import BATCH_ROWS, Slice, TableError
+
+SMALL_BYTES = 4 << 20
+"""An object up to this size is read whole, in one request."""
 
 AHEAD = 16
 """How many objects are asked for before they are needed."""
@@ -35,6 +44,7 @@ class Reading:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._kept = _Kept()
+        self._footers = _Kept()
 
     def table(
         self, objects: Sequence[Object], source: Slice, shape: Object | None = None
@@ -76,12 +86,14 @@ class Reading:
 
     def schema(self, found: Object) -> pa.Schema:
         """The columns of one object."""
-        return pq.read_schema(self._file(found)).remove_metadata()
+        return pq.read_schema(self._described(found)).remove_metadata()
 
     def rows(self, objects: Sequence[Object]) -> int:
         """How many rows there are in all, which the files say themselves."""
         with ThreadPoolExecutor(CONNECTIONS) as threads:
-            return sum(threads.map(lambda o: pq.read_metadata(self._file(o)).num_rows, objects))
+            return sum(
+                threads.map(lambda o: pq.read_metadata(self._described(o)).num_rows, objects)
+            )
 
     def _batches(
         self, objects: Sequence[Object], source: Slice, schema: pa.Schema, names: list[str]
@@ -90,7 +102,7 @@ class Reading:
         used = {*names, *source.only, source.by} if source.days else {*names, *source.only}
         for found, content in self._ahead(objects):
             parts = (
-                fetched(self._bucket, found, wanted, schema, used)
+                fetched(self._bucket, found, self._footer(found), wanted, schema, used)
                 if content is None
                 else iter([FORMAT.make_fragment(native(content))])
             )
@@ -139,16 +151,23 @@ class Reading:
             self._kept.put(found, content)
         return content
 
-    def _file(self, found: Object) -> pa.NativeFile:
-        """An object as a file, for its footer."""
-        content = self._content(found)
-        if content is None:
-            return pa.PythonFile(ObjectFile(self._bucket, found), mode="r")
-        return pa.BufferReader(content)
+    def _described(self, found: Object) -> pa.BufferReader:
+        """An object as a file of which at least the footer is there."""
+        whole = self._kept.get(found)
+        if whole is None and found.size <= FOOTER_BYTES:
+            whole = self._content(found)
+        return pa.BufferReader(whole or with_footer(found, self._footer(found)))
+
+    def _footer(self, found: Object) -> bytes:
+        tail = self._footers.get(found)
+        if tail is None:
+            tail = footer(self._bucket, found)
+            self._footers.put(found, tail)
+        return tail
 
 
 class _Kept:
-    """Small objects that were read lately."""
+    """Objects, or ends of objects, that were read lately."""
 
     def __init__(self) -> None:
         self._content: OrderedDict[tuple[str, str], bytes] = OrderedDict()

@@ -37,27 +37,30 @@ def native(content: bytes) -> pa.Buffer:
 def fetched(
     bucket: Bucket,
     found: Object,
+    tail: bytes,
     wanted: pc.Expression | None,
     schema: pa.Schema,
     columns: Collection[str],
 ) -> Iterator[ds.ParquetFileFragment]:
     """The row groups of an object as it was listed that may have wanted rows, one after the other.
 
+    tail : what :func:`footer` gave of it
     columns : those that will be read; nothing is there of others
 
     Raises ChangedObjectError, or MissingObjectError, when it is another one now.
     """
-    tail = _footer(bucket, found)
-    whole = _filled(bucket, found, tail, [])
-    for group in FORMAT.make_fragment(whole).split_by_row_group(wanted, schema):
+    for group in FORMAT.make_fragment(with_footer(found, tail)).split_by_row_group(wanted, schema):
         (number,) = (each.id for each in group.row_groups)
         ranges = _ranges(group.metadata.row_group(number), columns)
-        content = _filled(bucket, found, tail, ranges)
+        content = _with_ranges(bucket, found, tail, ranges)
         yield FORMAT.make_fragment(content, row_groups=[number])
 
 
-def _footer(bucket: Bucket, found: Object) -> bytes:
-    """The end of an object, from where its footer begins or before."""
+def footer(bucket: Bucket, found: Object) -> bytes:
+    """The end of an object as it was listed, from where its footer begins or before.
+
+    Raises ChangedObjectError, or MissingObjectError, when it is another one now.
+    """
     tail = bucket.read_version(found, max(0, found.size - FOOTER_BYTES))
     length = int.from_bytes(tail[-8:-4], "little") + 8
     if length > len(tail):
@@ -91,12 +94,18 @@ def _joined(ranges: Iterable[Range]) -> Iterator[Range]:
         yield last
 
 
-def _filled(bucket: Bucket, found: Object, tail: bytes, ranges: Iterable[Range]) -> pa.Buffer:
-    """An object's size of memory, of which what was fetched is filled. The rest is never touched,
-    and so takes no room."""
+def with_footer(found: Object, tail: bytes) -> pa.Buffer:
+    """An object's size of memory, of which the end is filled. The rest is never touched, and so
+    takes no room."""
     buffer = pa.allocate_buffer(found.size)
+    memoryview(buffer).cast("B")[found.size - len(tail) :] = tail
+    return buffer
+
+
+def _with_ranges(bucket: Bucket, found: Object, tail: bytes, ranges: Iterable[Range]) -> pa.Buffer:
+    """The same with more of it filled, fetched over several connections."""
+    buffer = with_footer(found, tail)
     memory = memoryview(buffer).cast("B")
-    memory[found.size - len(tail) :] = tail
     parts = [
         (at, min(at + PART_BYTES, end))
         for start, end in ranges

@@ -19,13 +19,14 @@ from typing import TypeVar
 import duckdb
 import pyarrow as pa
 
+from hm_platform.calendar import WEEK
+from hm_platform.machine import in_memory_config
 from hm_platform.storage.s3.bucket import CONNECTIONS, Bucket, Object
-from hm_platform.storage.s3.duckdb_connection import connect, duckdb_settings, told, view
+from hm_platform.storage.s3.duckdb_connection import connect, told, view
 from hm_platform.storage.s3.errors import ChangedObjectError, MissingObjectError, S3Error
 from hm_platform.storage.s3.parquet import ParquetStream
 from hm_platform.storage.s3.reading import Reading
 from hm_platform.storage.s3.weeks import (
-    WEEK,
     fitted,
     is_week,
     newest,
@@ -80,19 +81,18 @@ class S3Tables:
     def exists(self, schema: str, table: str) -> bool:
         return bool(self._stored(schema, table))
 
-    def is_weekly(self, schema: str, table: str) -> bool:
-        """Whether the table is there with an object a week."""
-        return self._any(f"{schema}/{table}/")
-
     def names(self) -> list[tuple[str, str]]:
         """Schema and table of all that are there."""
-        found = set()
-        for schema in SCHEMAS:
-            for each in self.bucket.list(f"{schema}/"):
-                named = re.fullmatch(r"([^/]+)/([^/]+?)(/\d{4}-\d\d-\d\d)?\.parquet", each.key)
-                if named:
-                    found.add((named[1], named[2]))
-        return sorted(found)
+        return sorted(self.all_objects(SCHEMAS))
+
+    def all_objects(self, schemas: Sequence[str]) -> dict[tuple[str, str], list[Object]]:
+        """Schema and table -> its objects, of all that are there in these schemas."""
+        found: dict[tuple[str, str], list[Object]] = {}
+        for each in (each for schema in schemas for each in self.bucket.list(f"{schema}/")):
+            named = re.fullmatch(r"([^/]+)/([^/]+?)(/\d{4}-\d\d-\d\d)?\.parquet", each.key)
+            if named:
+                found.setdefault((named[1], named[2]), []).append(each)
+        return found
 
     def objects(self, schema: str, table: str, days: Days | None = None) -> list[Object]:
         """The objects of a table, in the order of their weeks; those that may have rows of these
@@ -110,7 +110,7 @@ class S3Tables:
         objects of several are replaced one after the other."""
         self._sweep_once()
         present = self._present(target)
-        with duckdb.connect(config=duckdb_settings()) as db:
+        with duckdb.connect(config=in_memory_config()) as db:
             # Types become those that the same rows would have in a DuckDB file.
             db.register("incoming", rows.__arrow_c_stream__())
             if target.days is None:
@@ -166,7 +166,12 @@ class S3Tables:
 
     def read_each(self, *sources: Slice, wait_s: float = WAIT_S) -> list[pa.Table | None]:
         def read(source: Slice) -> pa.Table | None:
-            return self.read(source) if self.exists(source.schema, source.table) else None
+            def table(stored: Sequence[Object]) -> pa.Table | None:
+                if not stored:
+                    return None
+                return self._reading.table(_having(stored, source.days), source, newest(stored))
+
+            return self._steadily(source, table, may_be_new=True)
 
         with ThreadPoolExecutor(CONNECTIONS) as threads:
             return list(threads.map(read, sources))
@@ -207,9 +212,11 @@ class S3Tables:
         raise AssertionError("the last try returns or raises")
 
     def table_rows(self, schema: str, table: str) -> int | None:
-        if self.is_weekly(schema, table):
-            return None
-        return self.count(Slice(schema, table)) if self.exists(schema, table) else None
+        def rows(stored: Sequence[Object]) -> int | None:
+            weekly = not stored or any(map(is_week, stored))
+            return None if weekly else self._reading.rows(stored)
+
+        return self._steadily(Slice(schema, table), rows, may_be_new=True)
 
     def weeks(self, schema: str, table: str, by: str = "week") -> list[StoredWeek]:
         stored = self.objects(schema, table)
@@ -225,19 +232,21 @@ class S3Tables:
     def sql(self, *sources: Slice) -> Iterator[duckdb.DuckDBPyConnection]:
         with connect(self.bucket) as connection, told(self.bucket):
             for source in sources:
-                self.show(connection, source)
+                self.show(connection, source, self._stored(source.schema, source.table))
             yield connection
 
-    def show(self, connection: duckdb.DuckDBPyConnection, source: Slice) -> bool:
-        """Give the table its name on a connection, with the rows of these days; whether there is
-        one."""
-        stored = self._stored(source.schema, source.table)
+    def show(
+        self, connection: duckdb.DuckDBPyConnection, source: Slice, stored: Sequence[Object]
+    ) -> None:
+        """Give a table, if it is there, its name on a connection, with the rows of these days.
+
+        stored : all its objects
+        """
         shape = newest(stored)
         if shape is None:
-            return False
+            return
         uris = [self.bucket.uri(each.key) for each in _having(stored, source.days)]
         view(connection, source, uris, self.bucket.uri(shape.key))
-        return True
 
     def _any(self, prefix: str) -> bool:
         return next(self.bucket.list(prefix), None) is not None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hm_platform.calendar import WEEK
 from hm_platform.storage.s3.bucket import Object
 from hm_platform.storage.tables import Slice, TableError, quoted
-
-WEEK = timedelta(days=7)
 
 
 def is_week(found: Object) -> bool:
