@@ -33,10 +33,16 @@ ui: $(VENV)/installed ## Open Dagster's UI on http://127.0.0.1:3000
 	@DAGSTER_HOME="$$($(BIN)/hm dagster-home)" PATH="$(CURDIR)/$(BIN):$$PATH" \
 		$(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
-bench: $(VENV)/installed-test ## Run the benchmarks; prints a table and writes JSON
+ifdef SCALE
+bench: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.scale --scale $(SCALE)
+else
+bench: $(VENV)/installed-test ## Run the benchmarks; prints tables, writes JSON and docs (SCALE=1: H&M's size)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.loading
 	$(BIN)/python -m benchmarks.s3
+	$(BIN)/python -m benchmarks.scale
+endif
 
 bench-quality: $(VENV)/installed-bench-quality ## Score peers and hm_platform on eight weeks, about 2 hours; writes docs/quality.md
 	@$(BIN)/python -m benchmarks.quality

@@ -8,61 +8,24 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-BIN = Path(sys.executable).parent
+from benchmarks.processes import BIN, measure
+
 RESULTS = Path(__file__).parent / "results" / "bench.json"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One command: seconds, and megabytes of its largest process."""
-
-    what: str
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
-
-
-def measure(what: str, command: list[str], home: str) -> Measured:
-    """Run a command with its output hidden. Raises CalledProcessError when it fails."""
-    # A wrapper of its own for each: the peak over children never falls again within a process.
-    script = (
-        "import json, resource, subprocess, sys, time\n"
-        "start = time.monotonic()\n"
-        "done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)\n"
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "sys.stderr.buffer.write(done.stderr)\n"
-        "print(json.dumps([time.monotonic() - start, used.ru_utime + used.ru_stime,"
-        " used.ru_maxrss / 1024]))\n"
-        "sys.exit(done.returncode)\n"
-    )
-    print(f"{what} ...", file=sys.stderr, flush=True)
-    done = subprocess.run(
-        [sys.executable, "-c", script, *command],
-        env={**os.environ, "HM_HOME": home},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.stderr.write(done.stderr)
-        raise subprocess.CalledProcessError(done.returncode, command)
-    return Measured(what, *json.loads(done.stdout))
 
 
 def main() -> None:
     hm, dagster = str(BIN / "hm"), str(BIN / "dagster")
     with tempfile.TemporaryDirectory(prefix="hm-bench-") as home:
         results = [
-            measure(what, command, home)
+            measure(what, command, {"HM_HOME": home}, Path(home, "said"))
             for what, command in (
                 ("land the sample", [hm, "land", "complete-journey"]),
                 ("land it again", [hm, "land", "complete-journey"]),

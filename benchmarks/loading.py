@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +23,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.processes import Measured, measure
 from hm_platform.calendar import Calendar
 from hm_platform.landing.index import index_landing_zone
 from hm_platform.landing.loading import read_transactions
@@ -49,16 +49,6 @@ STEPS = {
     "index_mixed": "the platform indexes the one with bad rows",
     "load_mixed": "the platform loads the one with bad rows",
 }
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One step: seconds, and megabytes of memory at its peak."""
-
-    step: str
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
 
 
 def make_files(folder: Path, rows: int) -> None:
@@ -101,21 +91,10 @@ def run_step(step: str, folder: Path) -> None:
             warehouse.replace(db, target, read_transactions(zone, found, FIRST, END))
 
 
-def measure(step: str, folder: Path) -> Measured:
+def measured(step: str, folder: Path) -> Measured:
     """The same in a process of its own. Raises CalledProcessError when it fails."""
-    script = (
-        "import json, resource, subprocess, sys, time\n"
-        "start = time.monotonic()\n"
-        "subprocess.run(sys.argv[1:], check=True)\n"
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(json.dumps([time.monotonic() - start, used.ru_utime + used.ru_stime,"
-        " used.ru_maxrss / 1024]))\n"
-    )
     command = [sys.executable, "-m", "benchmarks.loading", "--step", step, "--folder", str(folder)]
-    done = subprocess.run(
-        [sys.executable, "-c", script, *command], capture_output=True, text=True, check=True
-    )
-    return Measured(step, *json.loads(done.stdout))
+    return measure(STEPS[step], command, said=folder / "said")
 
 
 def main(
@@ -132,7 +111,7 @@ def main(
     with tempfile.TemporaryDirectory(prefix="hm-bench-") as made:
         make_files(Path(made), rows)
         size = (Path(made) / "good/transactions/a.csv").stat().st_size / 1e9
-        results = [measure(each, Path(made)) for each in STEPS]
+        results = [measured(each, Path(made)) for each in STEPS]
     table = Table(
         title=f"{rows:,} rows, {size:.2f} GB of CSV, {os.cpu_count()} cores", title_justify="left"
     )
@@ -141,7 +120,7 @@ def main(
         table.add_column(column, justify="right")
     for row in results:
         cells = (f"{row.wall_s:.1f}", f"{row.cpu_s:.1f}", f"{row.peak_mb:,.0f}")
-        table.add_row(STEPS[row.step], *cells)
+        table.add_row(row.what, *cells)
     Console(highlight=False).print(table)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([asdict(row) for row in results], indent=1) + "\n")

@@ -1,0 +1,111 @@
+"""``docs/scale.md`` and its plot, from the JSON of each scale that was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+DOCS = Path(__file__).parent.parent / "docs"
+PLOT = "images/scale.svg"
+
+_INTRODUCTION = """\
+# From a hundredth of H&M to all of it
+
+Written by `make bench` and `make bench SCALE=1`; do not edit by hand.
+
+Synthetic shops of H&M's shape ({machine}): at scale 1 there are 1.37 million customers, 105,000
+articles and 32 million purchases in 105 weeks. Each is landed, loaded and built by one `hm build`;
+then another week lands and is built on top. *Limit* is a script in plain DuckDB
+(`benchmarks/limit.py`) that makes the same tables from the same files, without checks, reasons or
+weeks that can be replaced. The *data path* is everything from landed files to the splits. Memory is
+that of the largest process.
+"""
+_COLUMNS = (
+    "scale", "purchases", "limit", "data path", "ratio", "a new week: data path", "a new week",
+    "whole build", "CPU", "peak memory", "disk",
+)  # fmt: skip
+
+
+def write_page(results: Path, docs: Path = DOCS) -> None:
+    """Write the page and its plot from ``scale-*.json`` in a folder; the smallest scale first."""
+    found = sorted(
+        (json.loads(file.read_text()) for file in results.glob("scale-*.json")),
+        key=lambda each: each["scale"],
+    )
+    (docs / PLOT).parent.mkdir(parents=True, exist_ok=True)
+    (docs / "scale.md").write_text(page(found), encoding="utf-8")
+    plot(found, docs / PLOT)
+
+
+def page(found: Sequence[dict[str, Any]]) -> str:
+    """The page as Markdown; ``found`` as in the JSON, the smallest scale first."""
+    largest = found[-1]
+    machine = f"{largest['cores']} cores, {largest['memory_gb']:.0f} GB of memory"
+    lines = [
+        _INTRODUCTION.format(machine=machine),
+        *_table(_COLUMNS, [_row(each) for each in found]),
+        "",
+        f"![Seconds by purchases]({PLOT})",
+        "",
+        f"## Where time and memory go at scale {largest['scale']:g}",
+        "",
+        *_table(
+            ("asset", "seconds", "peak memory of the process"),
+            [
+                (name, f"{cost['seconds']:,.1f}", f"{cost['peak_memory_mb']:,.0f} MB")
+                for name, cost in sorted(
+                    largest["assets"].items(), key=lambda item: -item[1]["seconds"]
+                )
+            ],
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def plot(found: Sequence[dict[str, Any]], file: Path) -> None:
+    """Seconds against purchases, both logarithmic: what grows linearly has a slope of one."""
+    with mpl.rc_context({"svg.hashsalt": "scale", "font.size": 9}):
+        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        axes = figure.subplots()
+        purchases = [each["purchases"] for each in found]
+        for label, values in (
+            ("whole build", [each["build"]["wall_s"] for each in found]),
+            ("data path", [each["data_path_s"] for each in found]),
+            ("limit of the data path", [each["limit"]["wall_s"] for each in found]),
+            ("a new week on top", [each["new_week"]["wall_s"] for each in found]),
+        ):
+            axes.loglog(purchases, values, marker="o", label=label)
+        axes.set_xlabel("purchases in 105 weeks")
+        axes.set_ylabel("seconds")
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.grid(visible=True, which="major", alpha=0.3)
+        axes.legend(frameon=False)
+        figure.savefig(file, metadata={"Date": None})
+
+
+def _row(each: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        f"{each['scale']:g}",
+        f"{each['purchases']:,}",
+        f"{each['limit']['wall_s']:.1f} s",
+        f"{each['data_path_s']:.1f} s",
+        f"{each['data_path_s'] / each['limit']['wall_s']:.2f}",
+        f"{each['new_data_path_s']:.1f} s",
+        f"{each['new_week']['wall_s']:.0f} s",
+        f"{each['build']['wall_s']:.0f} s",
+        f"{each['build']['cpu_s']:.0f} s",
+        f"{each['build']['peak_mb']:,.0f} MB",
+        f"{each['disk_mb']:,.0f} MB",
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    head = "| " + " | ".join(columns) + " |"
+    under = "|---|" + "---:|" * (len(columns) - 1)
+    return [head, under, *("| " + " | ".join(row) + " |" for row in rows)]
