@@ -3,12 +3,17 @@ too, and only those are read that are built."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import boto3
 import duckdb
@@ -21,6 +26,7 @@ from hm_platform.storage.s3.tables import S3Tables
 from hm_platform.storage.tables import Slice
 from tests.dbt.conftest import Built
 from tests.dbt.project import CALENDAR, WEEKS, Dbt, Outcome, Purchase, channel_of, purchases_of
+from tests.s3.proxy import Fault, Request, Rule, running
 from tests.s3.server import serving_at
 
 LEAN = ["--exclude-resource-type", "unit_test"]
@@ -85,6 +91,50 @@ class BucketDbt(Dbt):
     def etags(self, name: str) -> dict[str, str]:
         schema, table = name.split(".")
         return {each.key[-18:-8]: each.etag for each in self.tables.objects(schema, table)}
+
+
+class RoleKeys(BaseHTTPRequestHandler):
+    """Gives what runs under a role its keys: others every time, since they expire in minutes."""
+
+    issued: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.issued.append(f"ASIAROLE{len(self.issued)}")
+        expires = datetime.now(UTC) + timedelta(minutes=5)
+        keys = {
+            "AccessKeyId": self.issued[-1],
+            "SecretAccessKey": "a-secret-of-the-role",
+            "Token": "a-token",
+            "Expiration": f"{expires:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(keys).encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class RoleDbt(BucketDbt):
+    """The same under a role, through a proxy."""
+
+    keys: str = ""
+    proxy: str = ""
+
+    def environment(self) -> dict[str, str]:
+        found = {**super().environment(), "HM_S3_ENDPOINT": self.proxy}
+        found["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = self.keys
+        return {k: v for k, v in found.items() if k not in KEYS or k == "AWS_REGION"}
+
+
+class Expired(Rule):
+    """Requests with keys of a role that are not valid any more."""
+
+    keys: ClassVar[set[str]] = set()
+
+    def takes(self, request: Request) -> bool:
+        return request.key_id in self.keys
 
 
 RAW = pa.schema(
@@ -206,7 +256,7 @@ def test_a_range_is_replaced_and_nothing_else_is_read_or_written(
 def test_weeks_built_out_of_order_are_those_built_at_once(bucketful: Bucketful) -> None:
     without = {k: v for k, v in bucketful.built.items() if not re.match(r"marts/|.*/stg_tr", k)}
     dbt = bucketful.holding(without)
-    for week, weeks in ((WEEKS[2], 1), (WEEKS[0], 2)):
+    for week, weeks in ((WEEKS[2], 1), (WEEKS[0] - 12 * WEEK, 14)):  # two, in two blocks
         outcome = dbt.build_weeks(week, weeks=weeks)
         assert outcome.returncode == 0, outcome.output
     one_by_one = {name: dbt.stored(name) for name in WEEKLY}
@@ -222,6 +272,31 @@ def test_a_model_that_fails_leaves_the_old_week(stored: BucketDbt) -> None:
     assert outcome.returncode != 0
     assert outcome.statuses["weekly_article_sales"] == "error"
     assert {name: stored.etags(name) for name in WEEKLY} == before
+
+
+def test_keys_that_expire_between_two_models_are_renewed(
+    stored: BucketDbt, endpoint: str, tmp_path: Path
+) -> None:
+    def expire() -> None:
+        Expired.keys.update(RoleKeys.issued)
+
+    before = {name: stored.stored(name) for name in WEEKLY}
+    address = urlsplit(endpoint)
+    keys = ThreadingHTTPServer(("127.0.0.1", 0), RoleKeys)
+    Thread(target=keys.serve_forever, args=(0.05,), daemon=True).start()
+    with running((str(address.hostname), int(address.port or 0))) as proxy:
+        proxy.rules.append(Expired("", "", Fault(answer=(403, "ExpiredToken"))))
+        proxy.on("PUT", "/marts/joined_transactions/", Fault(before=expire), times=1)
+        role = RoleDbt(tmp_path, bucket=stored.bucket, proxy=proxy.endpoint,
+                       keys=f"http://127.0.0.1:{keys.server_port}")  # fmt: skip
+        outcome = role.build_weeks(WEEKS[1], "--threads", "1")
+    keys.shutdown()
+    keys.server_close()
+
+    assert outcome.returncode == 0, outcome.output
+    assert Expired.keys
+    assert proxy.sent("HEAD", "stg_transactions")[-1].key_id not in Expired.keys
+    assert {name: stored.stored(name) for name in WEEKLY} == before
 
 
 def test_what_dbt_says_and_writes_holds_no_key(stored: BucketDbt) -> None:

@@ -84,10 +84,10 @@ class Plugin(BasePlugin):
                 where = f" WHERE {target.where}" if target.where else ""
                 rows = cursor.execute(f"SELECT * FROM {made}{where}").to_arrow_reader(BATCH_ROWS)
                 self._tables.replace(target, counted(rows, self._count))
-            self._show(cursor, schema, table, self._tables.objects(schema, table))
             with self._storing:
                 self._note_transferred(cursor)
                 renew_secret(cursor, self._tables.bucket)
+            self._show(cursor, schema, table, self._tables.objects(schema, table))
 
     def _count(self, bytes_: int) -> None:
         self._written += bytes_
