@@ -1,8 +1,8 @@
 {#-
     incremental_strategy: replace_weeks
 
-    The weeks to build are deleted from the table and inserted again, in the one transaction that
-    dbt-duckdb opens around a strategy's SQL. Rows are found by their week and not by what the model
+    The weeks to build are deleted from the table and inserted again, some at a time, in the one
+    transaction that dbt-duckdb opens around a strategy's SQL. Rows are found by their week and not by what the model
     returns, so a week that has become empty is emptied too. `meta.partition_expr` names the column
     that holds the week.
 
@@ -10,11 +10,15 @@
 -#}
 {% macro get_incremental_replace_weeks_sql(arg_dict) -%}
     {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
+    {%- set by = model.config.meta.partition_expr -%}
     delete from {{ arg_dict.target_relation }}
-    where {{ weeks_filter(model.config.meta.partition_expr) }};
+    where {{ weeks_filter(by) }}
+    {%- for block in blocks_of_weeks(by) %};
 
     insert into {{ arg_dict.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arg_dict.temp_relation }}
+    where {{ block }}
+    {%- endfor -%}
 {%- endmacro %}
 
 {% macro replaces_weeks() -%}

@@ -11,8 +11,19 @@
     {%- set weeks = week_range() -%}
 
     {{ run_hooks(pre_hooks) }}
+    {%- set by = config.get('meta', {}).get('partition_expr') -%}
     {% call statement('main') -%}
-        {{ create_table_as(false, made, compiled_code) }}
+        {%- if by and weeks is not none -%}
+            {%- set made_of = '(' ~ compiled_code ~ ') as rows_of_weeks' -%}
+            {{ create_table_as(false, made, 'select * from ' ~ made_of ~ ' where false') }}
+            {%- for block in blocks_of_weeks(by) %}
+            insert into {{ made }} by name
+            select * from {{ made_of }}
+            where {{ block }};
+            {%- endfor -%}
+        {%- else -%}
+            {{ create_table_as(false, made, compiled_code) }}
+        {%- endif -%}
     {%- endcall %}
     {#- The plugin reads it over a connection of its own. -#}
     {{ adapter.commit() }}
@@ -21,7 +32,7 @@
         {
             'schema': this.schema,
             'table': this.identifier,
-            'by': config.get('meta', {}).get('partition_expr'),
+            'by': by,
             'start': weeks.start if weeks is not none else none,
             'end': weeks.end if weeks is not none else none,
         }

@@ -33,3 +33,21 @@
         {{ column }} >= date '{{ weeks.start }}' and {{ column }} < date '{{ weeks.end }}'
     {%- endif -%}
 {%- endmacro %}
+
+{#- Conditions, one for each block of weeks of those to build, in their order, by this week column:
+    a model that is made a block at a time needs the memory for a block. A quarter of a year is long
+    enough to cost hardly more time than all at once. -#}
+{% macro blocks_of_weeks(column) -%}
+    {%- set weeks, block, blocks = week_range(), modules.datetime.timedelta(weeks=13), [] -%}
+    {%- if weeks is none -%}
+        {{ return(['true']) }}
+    {%- endif -%}
+    {%- for number in range(((weeks.end - weeks.start) / block) | round(0, 'ceil') | int) -%}
+        {%- set start = weeks.start + number * block -%}
+        {%- set end = [start + block, weeks.end] | min -%}
+        {%- do blocks.append(
+            column ~ " >= date '" ~ start ~ "' and " ~ column ~ " < date '" ~ end ~ "'"
+        ) -%}
+    {%- endfor -%}
+    {{ return(blocks) }}
+{%- endmacro %}

@@ -66,6 +66,17 @@ def test_weeks_built_out_of_order_are_those_built_at_once(dbt: Dbt) -> None:
         assert by_week(dbt, table) == {w: at_once[table][w] for w in (WEEKS[0], WEEKS[2])}
 
 
+def test_a_range_of_many_years_has_every_row_of_it_once(dbt: Dbt) -> None:
+    at_once = {table: dbt.content(f"marts.{table}") for table in WEEKLY}
+    shutil.copy(dbt.home / "raw.duckdb", dbt.warehouse)
+    ((first, last),) = dbt.rows("SELECT min(t_dat), max(t_dat) FROM raw.transactions")
+    weeks = CALENDAR.week_of(first), CALENDAR.week_of(last) + WEEK
+    assert weeks[1] - weeks[0] > 52 * WEEK
+    outcome = dbt.build("--select", "tag:weekly", "staging", *LEAN, weeks=weeks)
+    assert outcome.returncode == 0, outcome.output
+    assert {table: dbt.content(f"marts.{table}") for table in WEEKLY} == at_once
+
+
 def test_a_column_is_added_and_filled_in_the_weeks_built(dbt: Dbt, tmp_path: Path) -> None:
     changed = replace(dbt, project=tmp_path / "changed" / "dbt")
     shutil.copytree(dbt.project, changed.project, ignore=shutil.ignore_patterns("target", "logs"))
