@@ -100,7 +100,7 @@ def _customer_features(
     with Workspace() as workspace:
         n = workspace.add_index("customer", asked)
         workspace.add_purchases("customer", SHOPPING, shopping, cutoff)
-        rows = workspace.customer_purchases(cutoff)
+        rows = pa.concat_tables(rows for _, rows in workspace.customer_purchases(cutoff))
     inputs = known_before(SHOPPING, rows, cutoff, "shopped_last_day") | {
         "n_customers": n,
         "cutoff": cutoff,

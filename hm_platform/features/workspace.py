@@ -29,8 +29,8 @@ _STAGE = {
     "days INTEGER, first_day DATE, last_day DATE",
 }
 
-_VISITS_AT_ONCE = 2_000_000
-"""About how many visits the histories of a block of customers are made from."""
+_ROWS_AT_ONCE = 2_000_000
+"""About how many staged rows the features of a block of customers are made from."""
 
 
 def require(rows: Rows, source: str, *columns: str) -> None:
@@ -161,17 +161,41 @@ class Workspace:
             cutoff=cutoff,
         )
 
-    def customer_purchases(self, cutoff: date) -> pa.Table:
-        """The ``shopped_*`` inputs of ``hm_platform.features.customers``."""
-        # Decayed days are added up row by row, too.
-        return self._fetch(
-            "SELECT customer_index AS shopped_customer, week AS shopped_week, "
-            "purchases AS shopped_purchases, purchases_online AS shopped_purchases_online, "
-            "days AS shopped_days, "
-            "first_day AS shopped_first_day, last_day AS shopped_last_day "
-            "FROM customer WHERE week < $cutoff ORDER BY customer_index, week",
-            cutoff=cutoff,
+    def sort_customers(self) -> None:
+        """Put the staged rows by customer in the order in which they are wanted."""
+        self._db.execute(
+            "CREATE TABLE sorted AS FROM customer ORDER BY customer_index, week; "
+            "DROP TABLE customer; ALTER TABLE sorted RENAME TO customer"
         )
+
+    def customer_purchases(self, cutoff: date) -> Iterator[tuple[range, pa.Table]]:
+        """The ``shopped_*`` inputs of ``hm_platform.features.customers``, a block of customers at a
+        time, whose indices come with it."""
+        for block in self._customer_blocks("customer"):
+            # Decayed days are added up row by row, too.
+            yield (
+                block,
+                self._fetch(
+                    "SELECT customer_index AS shopped_customer, week AS shopped_week, "
+                    "purchases AS shopped_purchases, purchases_online AS shopped_purchases_online, "
+                    "days AS shopped_days, "
+                    "first_day AS shopped_first_day, last_day AS shopped_last_day FROM customer "
+                    "WHERE week < $cutoff AND customer_index >= $first AND customer_index < $end "
+                    "ORDER BY customer_index, week",
+                    cutoff=cutoff,
+                    first=block.start,
+                    end=block.stop,
+                ),
+            )
+
+    def _customer_blocks(self, table: str) -> Iterator[range]:
+        """The indices of all customers in blocks that have about _ROWS_AT_ONCE rows of a table."""
+        rows, n = self._db.execute(
+            f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM customer_index)"
+        ).fetchall()[0]
+        step = max(1, n * _ROWS_AT_ONCE // max(rows, 1))
+        for first in range(0, max(n, 1), step):
+            yield range(first, min(first + step, n))
 
     def make_buyers(self) -> None:
         """Tell of each staged weekly row of a pair what the weeks before said of the pair.
@@ -278,19 +302,15 @@ class Workspace:
                 "AND customer_index IN (SELECT customer_index "
                 "FROM visit WHERE week BETWEEN $cutoff::DATE - 7 AND $cutoff)"
             )
-        rows, n = self._db.execute(
-            "SELECT (SELECT count(*) FROM visit), (SELECT count(*) FROM customer_index)"
-        ).fetchall()[0]
-        step = max(1, n * _VISITS_AT_ONCE // max(rows, 1))
-        for first in range(0, n, step):
+        for block in self._customer_blocks("visit"):
             yield self._fetch(
                 "SELECT customer_index AS visit_customer, article_index AS visit_article, "
                 "day AS visit_day, purchases AS visit_purchases, trip AS visit_trip FROM visit "
                 "WHERE week < $cutoff AND customer_index >= $first AND customer_index < $end "
                 f"{chosen} ORDER BY customer_index, article_index, day",
                 cutoff=cutoff,
-                first=first,
-                end=first + step,
+                first=block.start,
+                end=block.stop,
             )
 
     def baskets(self, cutoff: date, weeks: int) -> pa.Table:

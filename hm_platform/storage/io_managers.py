@@ -27,6 +27,7 @@ from dagster import (
 )
 
 from hm_platform.calendar import days_of
+from hm_platform.machine import give_back_memory
 from hm_platform.storage import model_folders
 from hm_platform.storage.metering import METER, Step, counted
 from hm_platform.storage.resource import StorageResource
@@ -54,6 +55,8 @@ class ArrowIOManager(ConfigurableIOManager):
         schema, sizes = rows.schema, [0]
         rows = counted(rows, sizes.append)
         written = self.storage.tables.replace(_slice(context, days, metadata), rows)
+        # What made them is done: the next asset of the process has all the memory.
+        give_back_memory()
         context.add_output_metadata(
             {
                 **row_counts(written.table_rows, written.rows if days else None),

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from hm_platform.features import driver
+from hm_platform.features import driver, workspace
 from hm_platform.features.driver.pairs import NEIGHBOURS_EACH
 from hm_platform.features.errors import FeatureError
 from tests.features.world import (
@@ -292,3 +292,12 @@ def test_what_a_model_needs_does_not_import_hamilton(module: str) -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_features_of_blocks_of_customers_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = busy_shop(3_000, 200, 50)
+    whole = shop.customer_features()
+    monkeypatch.setattr(workspace, "_ROWS_AT_ONCE", 100)
+    blocks = shop.customer_features()
+    assert blocks.equals(whole)
+    assert blocks["age_scaled"].num_chunks > 2 * whole["age_scaled"].num_chunks

@@ -240,7 +240,7 @@ def test_blocks_of_customers_give_the_same_rows(monkeypatch: pytest.MonkeyPatch)
     )
     whole = shop.purchase_histories()
 
-    monkeypatch.setattr(workspace, "_VISITS_AT_ONCE", 7)
+    monkeypatch.setattr(workspace, "_ROWS_AT_ONCE", 7)
     blocks = shop.purchase_histories()
 
     assert blocks.equals(whole)

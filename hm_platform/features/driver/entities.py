@@ -128,8 +128,8 @@ def customer_features(
 ) -> pa.RecordBatchReader:
     """``features/customers``: for each split a row a customer, in the order of their indices.
 
-    The input is read before this returns; the output is computed as it is read, split by split:
-    all splits of H&M's customers would take gigabytes.
+    The input is read before this returns; the output is computed as it is read, a block of
+    customers at a time: all splits of H&M's customers would take gigabytes.
 
     Raises
     ------
@@ -147,6 +147,7 @@ def customer_features(
             "customer", SHOPPING, weekly_customer_purchases, max(cutoffs.values())
         )
         check_staged(workspace, "customer", SHOPPING, cutoffs)
+        workspace.sort_customers()
     except BaseException:
         workspace.close()
         raise
@@ -154,18 +155,21 @@ def customer_features(
     def batches() -> Iterator[pa.RecordBatch]:
         with workspace:
             for split, cutoff in cutoffs.items():
-                rows = workspace.customer_purchases(cutoff)
-                inputs = known_before(SHOPPING, rows, cutoff, "shopped_last_day") | {
-                    "customers": known_customers,
-                    "encoders": encoders,
-                    "n_customers": len(ids),
-                    "cutoff": cutoff,
-                }
                 what = f"split {split} of week {week}"
-                found = run("customers", feature_names("customers"), inputs, what)
-                found["customer_index"] = np.arange(len(ids), dtype=np.int32)
-                found["customer_id"] = ids
-                yield from rows_of_split("customers", week, split, cutoff, found).to_batches()
+                for block, rows in workspace.customer_purchases(cutoff):
+                    shopped = known_before(SHOPPING, rows, cutoff, "shopped_last_day")
+                    inputs = shopped | {
+                        # A block is a shop of its own, whose customers are counted from 0.
+                        "shopped_customer": shopped["shopped_customer"] - np.int32(block.start),
+                        "customers": known_customers.slice(block.start, len(block)),
+                        "encoders": encoders,
+                        "n_customers": len(block),
+                        "cutoff": cutoff,
+                    }
+                    found = run("customers", feature_names("customers"), inputs, what)
+                    found["customer_index"] = np.arange(block.start, block.stop, dtype=np.int32)
+                    found["customer_id"] = ids.slice(block.start, len(block))
+                    yield from rows_of_split("customers", week, split, cutoff, found).to_batches()
 
     return pa.RecordBatchReader.from_batches(catalogue.schema("customers"), batches())
 
