@@ -138,7 +138,7 @@ def network_shape(
     )
 
 
-class _Epochs:
+class Epochs:
     """The training batches, other ones each time they are gone through."""
 
     def __init__(self, data: TrainingData, seed: int) -> None:
@@ -189,7 +189,7 @@ def _fit(
     validated = len(bought.customers) > 0
     return fit(
         module,
-        _Epochs(data, seed),
+        Epochs(data, seed),
         _Blocks(bought.customers) if validated else None,
         epochs=params.epochs if validated else params.epochs_without_validation,
         patience=params.patience,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
 from hm_platform.datasets.fingerprint import fingerprint
 from hm_platform.features.snapshot import Snapshot
+from hm_platform.modelling import pipeline
 from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.fallback import WithFallback
 from hm_platform.modelling.metrics import K, measure
@@ -208,6 +210,20 @@ def test_where_nobody_bought_in_the_validation_week_the_ranker_is_published(tmp_
     assert model.manifest.ranker["importance"] == {}
     assert model.reason() == "Nobody bought in the validation week, so the model is published."
     assert validation_scores(baselines(), closed.snapshot(), closed.validation) == {}
+
+
+def test_of_many_customers_some_are_compared(monkeypatch):
+    monkeypatch.setattr(pipeline, "MOST_COMPARED", 10)
+    bought = bought_in(WORLD.validation)
+    assert len(bought.customers) > 30
+    some = bought.of(np.arange(len(bought.customers)) % -(-len(bought.customers) // 10) == 0)
+    assert 5 < len(some.customers) <= 10
+    snapshot = WORLD.snapshot()
+    found = validation_scores(baselines(), snapshot, WORLD.validation)
+    for baseline in baselines():
+        scorer = WithFallback(baseline).prepare(snapshot)
+        expected = measure(scorer, some, eligible_articles(snapshot)).summary()
+        assert expected.items() <= found[baseline.name].items()
 
 
 def test_a_lead_within_the_noise_is_said(whole):

@@ -66,7 +66,8 @@ class PairFeatures:
         self._buyers_age = _buyers_age(snapshot)
 
     def matrix(self, customers: NDArray[np.int32], candidates: Candidates) -> Floats:
-        """All features of the candidates of these customers; float32, shape (pairs, features)."""
+        """All features of the candidates of these customers; float32, shape (pairs, features), a
+        feature's values next to each other."""
         snapshot = self._snapshot
         row, articles = candidates.row, candidates.articles
         who = customers[row]
@@ -99,7 +100,7 @@ class PairFeatures:
             ),
         }
         found = execute(graph(), self.names, inputs, f"pair features before {snapshot.cutoff}")
-        return np.stack([found[name] for name in self.names], axis=1)
+        return np.stack([found[name] for name in self.names]).T
 
 
 def _sources(candidates: Candidates) -> dict[str, Floats]:

@@ -113,7 +113,7 @@ def make_lists(
         parts.append(
             RankingLists(
                 np.concatenate([[0], np.cumsum(lengths)]),
-                pair_features.matrix(customers, found),
+                np.ascontiguousarray(pair_features.matrix(customers, found)),
                 found.articles,
                 wanted,
                 bought,

@@ -37,7 +37,7 @@ class RankerScorer:
 
     def _top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
         found = self.generator.candidates(customers)
-        features = self.pair_features.matrix(customers, found)[:, self.columns]
+        features = self.pair_features.matrix(customers, found).T[self.columns].T
         return best(
             found.row,
             found.articles,
