@@ -1,10 +1,11 @@
 """`make bench`: the whole platform on shops of H&M's shape, up to H&M's size.
 
 For each scale a synthetic shop lands (1 = 1.37 million customers, 32 million purchases in 105
-weeks), the last week is built by one `hm build`, another week lands and is built on top, and a
-script in plain DuckDB (:mod:`benchmarks.limit`) makes the same tables from the same files: the
-machine's own limit for the data path. Each is a process of its own. Prints a table and writes JSON,
-``docs/scale.md`` and its plot.
+weeks) and the last week is built by one `hm build`; a script in plain DuckDB
+(:mod:`benchmarks.limit`) makes the same tables from the same files: the machine's own limit for the
+data path. In the built home the inner loops are measured (:mod:`benchmarks.inner_loops`). In
+another one the shop grows, and what one more week costs is measured after 13, 52 and 104. Each is a
+process of its own. Prints a table and writes JSON, ``docs/scale.md`` and its plot.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import duckdb
 import typer
@@ -37,6 +38,10 @@ CUSTOMERS, WEEKS = 1_370_000, 105
 """Those of H&M."""
 FIRST, SEVEN = date(2018, 9, 19), timedelta(weeks=1)
 TRAIN_WEEKS = 26
+HISTORIES = (13, 52, 104)
+"""After so many weeks it is measured what one more costs."""
+
+SPLITS = ("article_index", "customer_index", "train", "validation", "test")
 DATA_PATH = ("raw", "staging", "marts", "datasets")
 
 
@@ -45,10 +50,12 @@ class Scaled:
     """One scale: seconds and megabytes.
 
     limit : plain DuckDB on the data path
-    build, new_week : `hm build` of all weeks from nothing, and of one more on top
-    data_path_s, new_data_path_s : of these, what loading and splitting took
-    assets : key -> seconds and peak memory of the process, of the first build
-    disk_mb : the home after the first build, landed files included
+    build : `hm build` of all weeks from nothing
+    data_path_s : what loading and splitting took of it
+    new_weeks : history in weeks, as text -> the data path of one more week
+    loops : what :mod:`benchmarks.inner_loops` found
+    assets : key -> seconds and peak memory of the process, of the build
+    disk_mb : the home after the build, landed files included
     """
 
     scale: float
@@ -56,9 +63,9 @@ class Scaled:
     purchases: int
     limit: Measured
     build: Measured
-    new_week: Measured
     data_path_s: float
-    new_data_path_s: float
+    new_weeks: dict[str, Measured]
+    loops: dict[str, Any]
     assets: dict[str, dict[str, float]]
     disk_mb: float
     cores: int
@@ -66,55 +73,92 @@ class Scaled:
     machine: str
 
 
+@dataclass(frozen=True)
+class Shop:
+    """A synthetic shop in a home of its own."""
+
+    home: Path
+    scale: float
+
+    @property
+    def customers(self) -> int:
+        return round(CUSTOMERS * self.scale)
+
+    def run(self, what: str, *command: str) -> Measured:
+        """Run a command on it. Raises CalledProcessError when it fails."""
+        environment = {
+            "HM_HOME": str(self.home),
+            "HM_LANDING": str(self.home / "landing"),
+            "HM_STORAGE": "local",
+        }
+        said = self.home.with_suffix(".said")
+        return measure(f"scale {self.scale:g}: {what}", command, environment, said)
+
+    def land(self, weeks: int) -> None:
+        command = ("land", "synthetic", "--customers", str(self.customers), "--weeks", str(weeks))
+        self.run(f"land {weeks} weeks", str(BIN / "hm"), *command)
+
+    def load(self, what: str, weeks: int) -> Measured:
+        """The data path, from what has landed to the splits of the last week."""
+        last = FIRST + SEVEN * (weeks - 1)
+        loaded = self.run(what, sys.executable, "-m", "benchmarks.load")
+        selection = " or ".join(f'key:"datasets/{split}"' for split in SPLITS)
+        split = self.run(
+            f"{what}, its splits", str(BIN / "dagster"), "asset", "materialize", "-m",
+            "hm_platform.definitions", "--select", selection, "--partition", str(last),
+        )  # fmt: skip
+        both = loaded.wall_s + split.wall_s, loaded.cpu_s + split.cpu_s
+        return Measured(what, *both, max(loaded.peak_mb, split.peak_mb))
+
+
 def run_scale(scale: float, folder: Path) -> Scaled:
     """Measure one scale in an empty folder. Raises CalledProcessError when a command fails."""
-    home, customers = folder / "home", round(CUSTOMERS * scale)
-    environment = {"HM_HOME": str(home), "HM_LANDING": str(home / "landing"), "HM_STORAGE": "local"}
-    hm, said = str(BIN / "hm"), folder / "said"
-    what = f"scale {scale:g}: "
-
-    def land(weeks: int) -> None:
-        command = [hm, "land", "synthetic", "--customers", str(customers), "--weeks", str(weeks)]
-        measure(f"{what}land {weeks} weeks", command, environment, said)
-
-    land(WEEKS)
+    shop = Shop(folder / "home", scale)
+    shop.land(WEEKS)
     week = FIRST + SEVEN * (WEEKS - 1)
-    plain = folder / "limit.duckdb"
-    limit = measure(
-        f"{what}plain DuckDB",
-        [sys.executable, "-m", "benchmarks.limit", str(home / "landing"), str(plain), str(FIRST),
-         str(week), str(TRAIN_WEEKS)],
-        said=said,
+    landing, plain = str(shop.home / "landing"), folder / "limit.duckdb"
+    limit = shop.run(
+        "plain DuckDB", sys.executable, "-m", "benchmarks.limit", landing, str(plain), str(FIRST),
+        str(week), str(TRAIN_WEEKS),
     )  # fmt: skip
     plain.unlink()
-    build = measure(f"{what}build", [hm, "build"], environment, said)
-    disk = sum(file.stat().st_size for file in home.rglob("*") if file.is_file()) / 1e6
-    data_path, assets = account(home, week, frozenset())
-    landed = f"SELECT count(*) FROM read_parquet('{home}/landing/transactions/*.parquet')"
+    build = shop.run("build", str(BIN / "hm"), "build")
+    disk = sum(file.stat().st_size for file in shop.home.rglob("*") if file.is_file()) / 1e6
+    data_path, assets = account(shop.home, week)
+    landed = f"SELECT count(*) FROM read_parquet('{landing}/transactions/*.parquet')"
     ((purchases,),) = duckdb.execute(landed).fetchall()
-    before = _runs(home)
-    land(WEEKS + 1)
-    new_week = measure(f"{what}another week on top", [hm, "build"], environment, said)
-    new_data_path, _ = account(home, week + SEVEN, before)
+    found = folder / "loops.json"
+    shop.run(
+        "inner loops", sys.executable, "-m", "benchmarks.inner_loops", str(found), "--home",
+        str(shop.home), "--week", str(week),
+    )  # fmt: skip
+    shutil.rmtree(shop.home)
     return Scaled(
-        scale, customers, purchases, limit, build, new_week, data_path, new_data_path, assets, disk,
-        os.cpu_count() or 1, memory() / 2**30, platform.processor() or platform.machine(),
+        scale, shop.customers, purchases, limit, build, data_path,
+        measure_new_weeks(Shop(folder / "growing", scale)), json.loads(found.read_text()), assets,
+        disk, os.cpu_count() or 1, memory() / 2**30, platform.processor() or platform.machine(),
     )  # fmt: skip
 
 
-def account(
-    home: Path, week: date, before: frozenset[str]
-) -> tuple[float, dict[str, dict[str, float]]]:
+def measure_new_weeks(shop: Shop) -> dict[str, Measured]:
+    """Let a shop grow, and measure the data path of one more week on the way."""
+    found = {}
+    for weeks in HISTORIES:
+        shop.land(weeks)
+        shop.load(f"load {weeks} weeks", weeks)
+        shop.land(weeks + 1)
+        found[str(weeks)] = shop.load(f"another week after {weeks}", weeks + 1)
+    return found
+
+
+def account(home: Path, week: date) -> tuple[float, dict[str, dict[str, float]]]:
     """From Dagster's own record: seconds of the data path, and the cost of each asset.
 
     The runs that load are data path from their start to their end, checks included; of the run that
     builds a week its splits are.
-
-    before : the runs that are not meant
     """
     with DagsterInstance.from_config(str(home / "dagster")) as instance:
-        costs = [cost for cost in read_costs(instance).each if cost.run_id not in before]
-        records = [r for r in instance.get_run_records() if r.dagster_run.run_id not in before]
+        costs, records = read_costs(instance).each, instance.get_run_records()
     built = {cost.run_id for cost in costs if cost.asset == "serving/publications"}
     loading = sum(
         (record.end_time or 0) - (record.start_time or 0)
@@ -132,11 +176,6 @@ def account(
     return loading + splits, assets
 
 
-def _runs(home: Path) -> frozenset[str]:
-    with DagsterInstance.from_config(str(home / "dagster")) as instance:
-        return frozenset(record.dagster_run.run_id for record in instance.get_run_records())
-
-
 def table(results: Sequence[Scaled]) -> Table:
     """What is printed."""
     first = results[0]
@@ -144,7 +183,7 @@ def table(results: Sequence[Scaled]) -> Table:
         title=f"{first.cores} cores, {first.memory_gb:.0f} GB of memory", title_justify="left"
     )
     for column in (
-        "scale", "purchases", "limit s", "data path s", "ratio", "new week s", "its data path s",
+        "scale", "purchases", "limit s", "data path s", "ratio", "a new week s", "rows/s",
         "build s", "CPU s", "peak MB", "disk MB",
     ):  # fmt: skip
         found.add_column(column, justify="right")
@@ -152,7 +191,8 @@ def table(results: Sequence[Scaled]) -> Table:
         found.add_row(
             f"{each.scale:g}", f"{each.purchases:,}", f"{each.limit.wall_s:.1f}",
             f"{each.data_path_s:.1f}", f"{each.data_path_s / each.limit.wall_s:.2f}",
-            f"{each.new_week.wall_s:.0f}", f"{each.new_data_path_s:.1f}",
+            " ".join(f"{week.wall_s:.0f}" for week in each.new_weeks.values()),
+            f"{each.purchases / each.data_path_s:,.0f}",
             f"{each.build.wall_s:.0f}", f"{each.build.cpu_s:.0f}", f"{each.build.peak_mb:,.0f}",
             f"{each.disk_mb:,.0f}",
         )  # fmt: skip

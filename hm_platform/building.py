@@ -84,16 +84,7 @@ def build_lock(settings: Settings) -> Path:
 def _catch_up(settings: Settings, wanted: date | None, say: Say) -> tuple[date, bool]:
     """The week that was wanted, and whether anything had to be done for it."""
     runs = Runs(settings, say)
-    records = read_records(settings)
-    if refresh := to_refresh(settings, records):
-        run_work(runs, refresh[0], "looking through the landing zone")
-        records = read_records(settings)
-    target = target_week(wanted, landed(settings, records), settings)
-    # Later weeks are loaded too, since `hm status` and the next build want them.
-    loads = to_load(settings, records)
-    for work in loads:
-        first, last = work.weeks or (target, target)
-        run_work(runs, work, f"loading the weeks {first} to {last}")
+    target, loaded = load(settings, wanted, runs)
     builds = to_build(settings, read_records(settings), target)
     if not builds and wanted is not None:
         # Whoever names the week may want more of it than its recommendations.
@@ -107,11 +98,29 @@ def _catch_up(settings: Settings, wanted: date | None, say: Say) -> tuple[date, 
             if not (built and published and published.state in FALLBACKS):
                 raise
             raise NotPassedError(target, _one_line(published.reason)) from None
-    if not loads and not builds:
+    if not loaded and not builds:
         say(f"week {target} is up to date: nothing to do")
         if published := publication_of(settings, target):
             say(who_serves(published))
-    return target, bool(loads or builds)
+    return target, bool(loaded or builds)
+
+
+def load(settings: Settings, wanted: date | None, runs: Runs) -> tuple[date, bool]:
+    """Load what has landed and is not loaded. The week to build, and whether any was loaded.
+
+    Raises as :func:`build` does.
+    """
+    records = read_records(settings)
+    if refresh := to_refresh(settings, records):
+        run_work(runs, refresh[0], "looking through the landing zone")
+        records = read_records(settings)
+    target = target_week(wanted, landed(settings, records), settings)
+    # Later weeks are loaded too, since `hm status` and the next build want them.
+    loads = to_load(settings, records)
+    for work in loads:
+        first, last = work.weeks or (target, target)
+        run_work(runs, work, f"loading the weeks {first} to {last}")
+    return target, bool(loads)
 
 
 def run_work(runs: Runs, work: Work, doing: str) -> None:
