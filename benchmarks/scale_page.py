@@ -73,8 +73,8 @@ def page(found: Sequence[dict[str, Any]]) -> str:
         "## Inner loops",
         "",
         "Customers a second for whom the 40 best of all articles are found exactly, by vectors",
-        "of 64 numbers; *product* is the product of the same matrices alone. Then the examples that",
-        "training gets a second, as batches are made and as the network learns from them.",
+        "of 64 numbers; *product* is the product of the same matrices alone. Then the examples",
+        "that training gets a second, as batches are made and as the network learns from them.",
         "",
         *_table(
             (
