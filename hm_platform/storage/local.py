@@ -68,7 +68,7 @@ class Warehouse:
 
     def stream(self, source: Slice) -> pa.RecordBatchReader:
         with self._holding(source):
-            return warehouse.stream(self.path, source)
+            return warehouse.stream(self.path, source, read_only=self.read_only)
 
     def count(self, source: Slice) -> int:
         with self._holding(source) as connection:

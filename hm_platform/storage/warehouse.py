@@ -182,14 +182,14 @@ def read(connection: duckdb.DuckDBPyConnection, source: Slice) -> pa.Table:
     return connection.execute(source.select()).to_arrow_table()
 
 
-def stream(path: Path, source: Slice) -> pa.RecordBatchReader:
+def stream(path: Path, source: Slice, *, read_only: bool = False) -> pa.RecordBatchReader:
     """A slice as record batches, read as they are asked for.
 
     The stream opens the warehouse for itself and closes it when it ends or is dropped. (A cursor
     of another connection would not do: once its parent is closed, the next ``duckdb.connect`` of
     this process to the same file waits for the cursor for ever.)
     """
-    return owned_stream(_open(path, read_only=False, wait_s=WAIT_S), source.select())
+    return owned_stream(_open(path, read_only, WAIT_S), source.select())
 
 
 def owned_stream(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:

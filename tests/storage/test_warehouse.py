@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from hm_platform.storage import warehouse
+from hm_platform.storage.local import Warehouse
 from hm_platform.storage.tables import Slice
 from hm_platform.storage.warehouse import WarehouseError
 
@@ -118,6 +119,13 @@ def test_a_stream_may_feed_what_is_written_meanwhile(path: Path) -> None:
     stream = warehouse.stream(path, ALL)
     assert write(path, Slice("marts", "copy"), stream) == 300_000
     assert content(path, Slice("marts", "copy")) == content(path)
+
+
+def test_what_is_only_looked_at_can_be_streamed(path: Path) -> None:
+    write(path, ALL, rows(week=[1, 2], x=[1, 2]))
+    tables = Warehouse(path, read_only=True)
+    streams = [tables.stream(ALL), tables.stream(ALL)]
+    assert [stream.read_all().num_rows for stream in streams] == [tables.count(ALL)] * 2
 
 
 def test_streams_close_the_warehouse_when_read_or_dropped(path: Path) -> None:
