@@ -104,7 +104,9 @@ class CandidateGenerator:
             row, place = np.nonzero(own)
             keys.append(row * self.n_articles + found.articles[row, place])
             values.append(found.scores[row, place])
-        pairs = np.unique(np.concatenate(keys))
+        # Sorting whole numbers is several times as fast as numpy's unique.
+        pairs = np.sort(np.concatenate(keys))
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
         scores = np.full((len(pairs), len(self.sources)), np.nan, dtype=np.float32)
         for column, (key, value) in enumerate(zip(keys, values, strict=True)):
             scores[np.searchsorted(pairs, key), column] = value

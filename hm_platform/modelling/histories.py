@@ -47,6 +47,18 @@ class HistoryEntries:
     days_since_first: NDArray[np.int32]
     decayed: Floats
 
+    def take(self, row: NDArray[np.int64], entry: NDArray[np.integer]) -> HistoryEntries:
+        """Some entries, with whose they are now."""
+        return HistoryEntries(
+            row,
+            self.articles[entry],
+            self.purchases[entry],
+            self.days[entry],
+            self.days_since_last[entry],
+            self.days_since_first[entry],
+            self.decayed[entry],
+        )
+
 
 @dataclass(frozen=True)
 class HistoryBlock:

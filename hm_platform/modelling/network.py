@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -77,10 +78,13 @@ class ArticleVectors:
 
         One gather through ``embedding``, whose gradient is summed in a fixed order.
         """
-        table = torch.cat([self.dense, self.bias[:, None], self.repeat], dim=1)
-        rows = nn.functional.embedding(positions, table)
+        rows = nn.functional.embedding(positions, self._table)
         width = self.dense.shape[1]
         return ArticleVectors(rows[..., :width], rows[..., width], rows[..., width + 1 :])
+
+    @cached_property
+    def _table(self) -> Tensor:
+        return torch.cat([self.dense, self.bias[:, None], self.repeat], dim=1)
 
 
 class Embeddings(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-ARTICLE_BLOCK = 16384
+CHUNK = 64
 
 
 def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -13,11 +13,29 @@ def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
     scores : shape (n, m); returns two tensors of shape (n, min(k, m)), best first
     """
-    k = min(k, scores.shape[1])
-    values, columns = torch.topk(scores, k, dim=1)
+    n, m = scores.shape
+    chunks = m // CHUNK
+    if chunks <= 2 * k:
+        return _top_k(scores, min(k, m))
+    # A column among the best lies in one of the k chunks of columns with the highest maxima, of
+    # equal ones the lower: k other chunks would each have a better column. Maxima are found at the
+    # speed of memory, which the k best of a long row are not.
+    maxima = scores[:, : chunks * CHUNK].unflatten(1, (chunks, CHUNK)).amax(dim=2)
+    chosen = torch.sort(_top_k(maxima, k)[1], dim=1).values
+    columns = (chosen[:, :, None] * CHUNK + torch.arange(CHUNK)).flatten(1)
+    rest = torch.arange(chunks * CHUNK, m).expand(n, -1)
+    columns = torch.cat([columns, rest], dim=1)
+    values, places = _top_k(torch.gather(scores, 1, columns), k)
+    return values, torch.gather(columns, 1, places)
+
+
+def _top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The same, for rows of k columns or more, going through all of them."""
+    values, columns = torch.topk(scores, min(k + 1, scores.shape[1]), dim=1)
     # topk says nothing about which of several equal scores it takes. That matters only in rows
-    # where more scores reach the k-th best than there is room for.
-    crowded = torch.nonzero((scores >= values[:, -1:]).sum(dim=1) > k).squeeze(1)
+    # whose next score is equal to the k-th best.
+    crowded = torch.nonzero((values[:, k:] == values[:, k - 1 : k]).any(dim=1)).squeeze(1)
+    values, columns = values[:, :k], columns[:, :k]
     if len(crowded):
         order = torch.sort(scores[crowded], dim=1, descending=True, stable=True)
         values[crowded], columns[crowded] = order.values[:, :k], order.indices[:, :k]
@@ -34,25 +52,28 @@ def search(
     bias: Tensor,
     extra: tuple[Tensor, Tensor, Tensor],
     k: int,
-    block: int = ARTICLE_BLOCK,
+    scores: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """The k articles of highest ``<customer, article> + bias + extra`` for each customer.
 
     customers : shape (n, d); articles : shape (m, d), m > 0; bias : shape (m,)
     extra : row, column and value, each of shape (entries,), added to single scores, no pair twice
-    block : articles that are scored at once: the most that is held is (n, block) scores
+    scores : shape (n, block), block > 0, is written to: room for the scores of so many articles at
+        once. Room that is new for each search takes as long to get as the scores take to compute
 
     Returns scores and articles, of shape (n, min(k, m)), best first, ties to the lower article.
     """
     row, column, value = extra
+    block = scores.shape[1]
     best = customers.new_empty((len(customers), 0))
     found = torch.empty((len(customers), 0), dtype=torch.int64, device=customers.device)
     for start in range(0, len(articles), block):
-        part = slice(start, start + block)
-        scores = customers @ articles[part].T + bias[part]
-        here = torch.nonzero((column >= start) & (column < start + scores.shape[1])).squeeze(1)
-        scores[row[here], column[here] - start] += value[here]
-        values, columns = top_k(scores, k)
+        end = min(start + block, len(articles))
+        part = scores[: len(customers), : end - start]
+        torch.addmm(bias[start:end], customers, articles[start:end].T, out=part)
+        here = torch.nonzero((column >= start) & (column < end)).squeeze(1)
+        part[row[here], column[here] - start] += value[here]
+        values, columns = top_k(part, k)
         # What was found before comes from lower articles and so stands first among equals.
         best, order = top_k(torch.cat([best, values], dim=1), k)
         found = torch.gather(torch.cat([found, columns + start], dim=1), 1, order)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -12,14 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hm_platform.features.snapshot import Snapshot
+from hm_platform.modelling.embedded import EmbeddedCustomers, embed
 from hm_platform.modelling.errors import ModellingError
-from hm_platform.modelling.histories import (
-    HistoryBlock,
-    HistoryEntries,
-    history_block,
-    listed_entries,
-    snapshot_entries,
-)
+from hm_platform.modelling.histories import HistoryEntries, listed_entries, snapshot_entries
 from hm_platform.modelling.inputs import Entities, snapshot_articles, snapshot_customers
 from hm_platform.modelling.network import ArticleVectors, TwoTower
 from hm_platform.modelling.ranking import empty, in_blocks
@@ -28,10 +23,14 @@ from hm_platform.modelling.search import search
 
 TWO_TOWER = SOURCES.index("two_tower")
 CUSTOMER_BLOCK = 256
-ARTICLE_BLOCK = 8192
-PAIR_BLOCK = 16384
+"""Customers for whom articles are searched at once."""
 
-Reader = Callable[[NDArray[np.int32]], tuple[Entities, HistoryEntries]]
+EMBEDDED_BLOCK = 1024
+ARTICLE_BLOCK = 8192
+SEARCHED_BLOCK = 131_072
+"""Articles that are scored at once in a search: 128 MB of scores."""
+
+PAIR_BLOCK = 16384
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class TwoTowerScorer:
     articles : vectors of all articles of the snapshot
     eligible : int32, shape (eligible,), the articles that may be recommended, ascending
     place : int64, shape (articles,), position among the eligible, -1 where not
+    scores : room for the scores of a search
     """
 
     network: TwoTower
@@ -50,11 +50,15 @@ class TwoTowerScorer:
     candidates: ArticleVectors
     eligible: NDArray[np.int32]
     place: NDArray[np.int64]
+    scores: Tensor
     history_length: int
+    _latest: list[tuple[NDArray[np.int32], EmbeddedCustomers]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     def top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
         return in_blocks(
-            customers, k, CUSTOMER_BLOCK, lambda block: self._top(block, k, self._known)
+            customers, k, EMBEDDED_BLOCK, lambda block: self._best(self._embedded(block), k)
         )
 
     def top_for_articles(
@@ -79,27 +83,15 @@ class TwoTowerScorer:
             if len(one) and not 0 <= int(np.min(one)) <= int(np.max(one)) < len(self.place):
                 raise ModellingError(f"an article index is not in 0 to {len(self.place) - 1}")
 
-        def top(block: NDArray[np.int32]) -> Recommendations:
-            return self._top(block, k, lambda asked: self._listed(articles, ages, asked))
+        def top(asked: NDArray[np.int32]) -> Recommendations:
+            entries = listed_entries(
+                [articles[i] for i in asked],
+                None if ages is None else [ages[i] for i in asked],
+                self.history_length,
+            )
+            return self._best(self._embed(self._nobody(len(asked)), entries), k)
 
-        return in_blocks(np.arange(len(articles), dtype=np.int32), k, CUSTOMER_BLOCK, top)
-
-    def _top(self, asked: NDArray[np.int32], k: int, read: Reader) -> Recommendations:
-        """The best for at most a block; ``read`` says who the asked ones are."""
-        result = empty(len(asked), k)
-        if len(self.eligible) == 0 or len(asked) == 0:
-            return result
-        # Always a full block: how a matrix product is rounded depends on its shape, and a
-        # customer's list must not depend on who else is asked for.
-        with torch.inference_mode():
-            vectors, history, repeats = self._embed(*read(np.resize(asked, CUSTOMER_BLOCK)))
-            extra = self._extra(history, repeats)
-            scores, columns = search(vectors, self.candidates.dense, self.candidates.bias, extra, k)
-        n, width = len(asked), scores.shape[1]
-        result.articles[:, :width] = self.eligible[columns.numpy()[:n]]
-        result.scores[:, :width] = scores.numpy()[:n]
-        result.sources[:] = TWO_TOWER
-        return result
+        return in_blocks(np.arange(len(articles), dtype=np.int32), k, EMBEDDED_BLOCK, top)
 
     def score(
         self, customers: NDArray[np.int32], row: NDArray[np.integer], articles: NDArray[np.integer]
@@ -113,26 +105,13 @@ class TwoTowerScorer:
         where the article is not in the history that is read. Their sum is what ``top`` ranks by,
         up to rounding.
         """
-        dense = np.zeros(len(row), dtype=np.float32)
-        sparse = np.zeros(len(row), dtype=np.float32)
-        order = np.argsort(row, kind="stable")
-        starts = np.arange(0, len(customers) + CUSTOMER_BLOCK, CUSTOMER_BLOCK)
-        bounds = np.searchsorted(row, starts, sorter=order)
-        for start, low, high in zip(starts, bounds, bounds[1:], strict=False):
-            if low == high:
-                continue
-            asked = customers[start : start + CUSTOMER_BLOCK]
-            with torch.inference_mode():
-                vectors, history, repeats = self._embed(
-                    *self._known(np.resize(asked, CUSTOMER_BLOCK))
-                )
-                pairs = order[low:high]
-                asked_row, asked_article = row[pairs] - start, articles[pairs]
-                sparse[pairs] = _sparse(history, repeats.numpy(), asked_row, asked_article)
-                for at in range(0, len(pairs), PAIR_BLOCK):
-                    part = slice(at, at + PAIR_BLOCK)
-                    dense[pairs[part]] = self._dense(vectors, asked_row[part], asked_article[part])
-        return dense, sparse
+        embedded = self._embedded(customers)
+        dense = np.empty(len(row), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(row), PAIR_BLOCK):
+                part = slice(start, start + PAIR_BLOCK)
+                dense[part] = self._dense(embedded.vectors, row[part], articles[part])
+        return dense, embedded.sparse(row, articles)
 
     def score_all(
         self, customers: NDArray[np.int32], articles: NDArray[np.integer]
@@ -144,91 +123,73 @@ class TwoTowerScorer:
 
         Returns float32, shape (customers, articles).
         """
-        rows = torch.from_numpy(articles.astype(np.int64))
-        asked_articles = self.articles.take(rows)
+        asked = self.articles.take(torch.from_numpy(articles.astype(np.int64)))
         result = np.empty((len(customers), len(articles)), dtype=np.float32)
-        for start in range(0, len(customers), CUSTOMER_BLOCK):
-            asked = customers[start : start + CUSTOMER_BLOCK]
+        for start in range(0, len(customers), EMBEDDED_BLOCK):
+            block = self._embedded(customers[start : start + EMBEDDED_BLOCK])
             with torch.inference_mode():
-                vectors, _, _ = self._embed(*self._known(np.resize(asked, CUSTOMER_BLOCK)))
-                products = vectors[: len(asked)] @ asked_articles.dense.T
-                result[start : start + len(asked)] = products.add_(asked_articles.bias).numpy()
+                scores = torch.addmm(asked.bias, block.vectors, asked.dense.T)
+            result[start : start + len(scores)] = scores.numpy()
+        return result
+
+    def _embedded(self, customers: NDArray[np.int32]) -> EmbeddedCustomers:
+        """Customers of the snapshot. The last ones are kept: they are asked for again when what was
+        found for them is looked at more closely."""
+        if self._latest and np.array_equal(self._latest[0][0], customers):
+            return self._latest[0][1]
+        entries = snapshot_entries(self.snapshot.histories, customers, self.history_length)
+        found = self._embed(self.customers.take(customers), entries)
+        self._latest[:] = [(customers.copy(), found)]
+        return found
+
+    def _nobody(self, n: int) -> Entities:
+        """Customers of whom nothing is known."""
+        return Entities(
+            np.zeros(n, dtype=np.int64),
+            np.zeros((n, self.customers.codes.shape[1]), dtype=np.int64),
+            np.zeros((n, self.customers.numbers.shape[1]), dtype=np.float32),
+        )
+
+    def _embed(self, who: Entities, entries: HistoryEntries) -> EmbeddedCustomers:
+        with torch.inference_mode():
+            return embed(self.network, self.articles, who, entries, self.history_length)
+
+    def _best(self, asked: EmbeddedCustomers, k: int) -> Recommendations:
+        """The k best of all eligible articles for each."""
+        n = len(asked.vectors)
+        result = empty(n, k)
+        if len(self.eligible) == 0:
+            return result
+        result.sources[:] = TWO_TOWER
+        place = self.place[asked.articles]
+        bounds = np.searchsorted(asked.row, np.arange(0, n + CUSTOMER_BLOCK, CUSTOMER_BLOCK))
+        for start, low, high in zip(range(0, n, CUSTOMER_BLOCK), bounds, bounds[1:], strict=False):
+            rows = np.arange(start, min(start + CUSTOMER_BLOCK, n))
+            entry = low + np.flatnonzero(place[low:high] >= 0)
+            extra = (
+                torch.from_numpy(asked.row[entry] - start),
+                torch.from_numpy(place[entry]),
+                torch.from_numpy(asked.repeats[entry]),
+            )
+            with torch.inference_mode():
+                # Always a full block, as in ``embed``.
+                block = asked.vectors[torch.from_numpy(np.resize(rows, CUSTOMER_BLOCK))]
+                vectors, bias = self.candidates.dense, self.candidates.bias
+                scores, columns = search(block, vectors, bias, extra, k, self.scores)
+            width = scores.shape[1]
+            result.articles[rows, :width] = self.eligible[columns.numpy()[: len(rows)]]
+            result.scores[rows, :width] = scores.numpy()[: len(rows)]
         return result
 
     def _dense(
         self, vectors: Tensor, row: NDArray[np.integer], articles: NDArray[np.integer]
     ) -> NDArray[np.float32]:
-        # Always a full block, as in _top.
+        # Always a full block, as in ``embed``.
         rows = torch.from_numpy(np.resize(row, PAIR_BLOCK).astype(np.int64))
         columns = torch.from_numpy(np.resize(articles, PAIR_BLOCK).astype(np.int64))
         products = (vectors[rows] * self.articles.dense[columns]).sum(dim=1)
         scores: NDArray[np.float32] = (products + self.articles.bias[columns]).numpy()
         return scores[: len(row)]
-
-    def _known(self, asked: NDArray[np.int32]) -> tuple[Entities, HistoryEntries]:
-        """Customers of the snapshot."""
-        histories = self.snapshot.histories
-        return self.customers.take(asked), snapshot_entries(histories, asked, self.history_length)
-
-    def _listed(
-        self,
-        articles: Sequence[NDArray[np.integer]],
-        ages: Sequence[NDArray[np.integer]] | None,
-        asked: NDArray[np.int32],
-    ) -> tuple[Entities, HistoryEntries]:
-        """Unknown customers with some of these histories."""
-        nobody = Entities(
-            np.zeros(len(asked), dtype=np.int64),
-            np.zeros((len(asked), self.customers.codes.shape[1]), dtype=np.int64),
-            np.zeros((len(asked), self.customers.numbers.shape[1]), dtype=np.float32),
-        )
-        entries = listed_entries(
-            [articles[i] for i in asked],
-            None if ages is None else [ages[i] for i in asked],
-            self.history_length,
-        )
-        return nobody, entries
-
-    def _embed(self, who: Entities, entries: HistoryEntries) -> tuple[Tensor, HistoryBlock, Tensor]:
-        """Scaled customer vectors, histories, and the sparse part of each past article's score."""
-        history = history_block(entries, len(who.ids), self.history_length)
-        vectors, repeats = self.network.customers(
-            torch.from_numpy(who.ids),
-            torch.from_numpy(who.codes),
-            torch.from_numpy(np.concatenate([who.numbers, history.customer], axis=1)),
-            self.articles.take(torch.from_numpy(history.articles)),
-            torch.from_numpy(history.numbers),
-            torch.from_numpy(history.known),
-        )
-        return vectors * self.network.log_scale.exp(), history, repeats
-
-    def _extra(self, history: HistoryBlock, repeats: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The sparse part of the scores of eligible articles as (row, place, value)."""
-        place = np.where(history.known, self.place[history.articles], -1)
-        row, column = np.nonzero(place >= 0)
-        at = torch.from_numpy(row), torch.from_numpy(column)
-        return at[0], torch.from_numpy(place[row, column]), repeats[at]
-
-
-def _sparse(
-    history: HistoryBlock,
-    repeats: NDArray[np.float32],
-    row: NDArray[np.integer],
-    articles: NDArray[np.integer],
-) -> NDArray[np.float32]:
-    """The values of pairs among those of histories, 0 where there is none; shape (pairs,)."""
-    owner, column = np.nonzero(history.known)
-    if not len(owner):
-        return np.zeros(len(row), dtype=np.float32)
-    past = history.articles[owner, column]
-    base = 1 + max(int(past.max(initial=0)), int(articles.max(initial=0)))
-    keys = owner * base + past
-    order = np.argsort(keys)
-    wanted = row.astype(np.int64) * base + articles
-    place = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
-    entry = order[place]
-    values = repeats[owner[entry], column[entry]]
-    return np.where(keys[entry] == wanted, values, 0).astype(np.float32)
 
 
 class TwoTowerRecommender:
@@ -287,6 +248,7 @@ class TwoTowerRecommender:
             articles.take(rows),
             eligible,
             place,
+            torch.empty((CUSTOMER_BLOCK, min(max(len(eligible), 1), SEARCHED_BLOCK))),
             self.history_length,
         )
 

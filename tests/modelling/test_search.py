@@ -7,12 +7,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hm_platform.modelling.search import search, top_k
+from hm_platform.modelling.search import CHUNK, search, top_k
 
 few_values = st.integers(-1, 1)
 
 
-@given(st.integers(1, 4), st.integers(1, 30), st.integers(1, 14), st.integers(0, 10_000))
+@given(
+    st.integers(1, 4),
+    st.one_of(st.integers(1, 30), st.integers(2 * CHUNK, 20 * CHUNK)),
+    st.integers(1, 14),
+    st.integers(0, 10_000),
+)
 def test_top_k_gives_ties_to_the_lower_column(n, m, k, seed):
     scores = torch.from_numpy(np.random.default_rng(seed).integers(-2, 3, (n, m))).float()
     values, columns = top_k(scores, k)
@@ -41,7 +46,7 @@ def test_search_in_blocks_is_brute_force(n, m, k, block, seed):
 
     full = (customers @ articles.T + bias).numpy()
     full[row, column] += value.numpy()
-    scores, found = search(customers, articles, bias, extra, k, block)
+    scores, found = search(customers, articles, bias, extra, k, torch.full((n, block), torch.nan))
     for i in range(n):
         order = sorted(range(m), key=lambda c: (-full[i, c], c))[:k]
         assert found[i].tolist() == order

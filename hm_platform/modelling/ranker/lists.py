@@ -20,7 +20,7 @@ from hm_platform.modelling.ranker.inputs import PairFeatures
 from hm_platform.modelling.ranking import gather_rows
 from hm_platform.modelling.two_tower import TwoTowerRecommender
 
-BLOCK = 512
+BLOCK = 1024
 
 
 @dataclass(frozen=True)

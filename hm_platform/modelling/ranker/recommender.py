@@ -18,7 +18,7 @@ from hm_platform.modelling.ranking import best, in_blocks
 from hm_platform.modelling.recommenders import Recommendations, popularity_rank
 from hm_platform.modelling.two_tower import TwoTowerRecommender
 
-BLOCK = 512
+BLOCK = 1024
 
 
 @dataclass(frozen=True)
