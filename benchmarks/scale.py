@@ -41,6 +41,9 @@ TRAIN_WEEKS = 26
 HISTORIES = (13, 52, 104)
 """After so many weeks it is measured what one more costs."""
 
+MOST_ROW_BY_ROW = 0.05
+"""The largest scale whose rows have room as Python's dictionaries in 24 GB."""
+
 SPLITS = ("article_index", "customer_index", "train", "validation", "test")
 DATA_PATH = ("raw", "staging", "marts", "datasets")
 
@@ -50,6 +53,7 @@ class Scaled:
     """One scale: seconds and megabytes.
 
     limit : plain DuckDB on the data path
+    row_by_row : the join and the splits by :mod:`benchmarks.row_by_row`, where they have room
     build : `hm build` of all weeks from nothing
     data_path_s : what loading and splitting took of it
     new_weeks : history in weeks, as text -> the data path of one more week
@@ -62,6 +66,7 @@ class Scaled:
     customers: int
     purchases: int
     limit: Measured
+    row_by_row: Measured | None
     build: Measured
     data_path_s: float
     new_weeks: dict[str, Measured]
@@ -122,6 +127,12 @@ def run_scale(scale: float, folder: Path) -> Scaled:
         str(week), str(TRAIN_WEEKS),
     )  # fmt: skip
     plain.unlink()
+    row_by_row = None
+    if scale <= MOST_ROW_BY_ROW:
+        row_by_row = shop.run(
+            "row by row", sys.executable, "-m", "benchmarks.row_by_row", landing, str(folder),
+            str(week), str(TRAIN_WEEKS),
+        )  # fmt: skip
     build = shop.run("build", str(BIN / "hm"), "build")
     disk = sum(file.stat().st_size for file in shop.home.rglob("*") if file.is_file()) / 1e6
     data_path, assets = account(shop.home, week)
@@ -134,7 +145,7 @@ def run_scale(scale: float, folder: Path) -> Scaled:
     )  # fmt: skip
     shutil.rmtree(shop.home)
     return Scaled(
-        scale, shop.customers, purchases, limit, build, data_path,
+        scale, shop.customers, purchases, limit, row_by_row, build, data_path,
         measure_new_weeks(Shop(folder / "growing", scale)), json.loads(found.read_text()), assets,
         disk, os.cpu_count() or 1, memory() / 2**30, platform.processor() or platform.machine(),
     )  # fmt: skip
@@ -183,13 +194,14 @@ def table(results: Sequence[Scaled]) -> Table:
         title=f"{first.cores} cores, {first.memory_gb:.0f} GB of memory", title_justify="left"
     )
     for column in (
-        "scale", "purchases", "limit s", "data path s", "ratio", "a new week s", "rows/s",
-        "build s", "CPU s", "peak MB", "disk MB",
+        "scale", "purchases", "limit s", "row by row s", "data path s", "ratio", "a new week s",
+        "rows/s", "build s", "CPU s", "peak MB", "disk MB",
     ):  # fmt: skip
         found.add_column(column, justify="right")
     for each in results:
         found.add_row(
             f"{each.scale:g}", f"{each.purchases:,}", f"{each.limit.wall_s:.1f}",
+            f"{each.row_by_row.wall_s:.1f}" if each.row_by_row else "",
             f"{each.data_path_s:.1f}", f"{each.data_path_s / each.limit.wall_s:.2f}",
             " ".join(f"{week.wall_s:.0f}" for week in each.new_weeks.values()),
             f"{each.purchases / each.data_path_s:,.0f}",

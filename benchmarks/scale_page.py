@@ -22,11 +22,12 @@ Synthetic shops of H&M's shape ({machine}): at scale 1 there are 1.37 million cu
 articles and 32 million purchases in 105 weeks. Each is landed, loaded and built by one `hm build`.
 *Limit* is a script in plain DuckDB (`benchmarks/limit.py`) that makes the same tables from the same
 files, without checks, reasons or weeks that can be replaced. The *data path* is everything from
-landed files to the splits. Memory is that of the largest process.
+landed files to the splits. *Row by row* is the join and the splits alone, by Python's dictionaries,
+as recommender tutorials do it (`benchmarks/row_by_row.py`). Memory is that of the largest process.
 """
 _COLUMNS = (
-    "scale", "purchases", "limit", "data path", "ratio", "purchases a second", "whole build", "CPU",
-    "peak memory", "disk",
+    "scale", "purchases", "row by row", "limit", "data path", "to the limit", "purchases a second",
+    "whole build", "CPU", "peak memory", "disk",
 )  # fmt: skip
 
 
@@ -138,6 +139,9 @@ def _row(each: dict[str, Any]) -> tuple[str, ...]:
     return (
         f"{each['scale']:g}",
         f"{each['purchases']:,}",
+        f"{slow['wall_s']:.0f} s, {slow['peak_mb']:,.0f} MB"
+        if (slow := each["row_by_row"])
+        else "",
         f"{each['limit']['wall_s']:.1f} s",
         f"{each['data_path_s']:.1f} s",
         f"{each['data_path_s'] / each['limit']['wall_s']:.2f}",

@@ -7,7 +7,7 @@ some time after they have read it, and would need Python for that, which may hav
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,18 +42,31 @@ def fetched(
     schema: pa.Schema,
     columns: Collection[str],
 ) -> Iterator[ds.ParquetFileFragment]:
-    """The row groups of an object as it was listed that may have wanted rows, one after the other.
+    """The row groups of an object as it was listed that may have wanted rows, one after the other,
+    of which the next one is fetched while one is used.
 
     tail : what :func:`footer` gave of it
     columns : those that will be read; nothing is there of others
 
     Raises ChangedObjectError, or MissingObjectError, when it is another one now.
     """
-    for group in FORMAT.make_fragment(with_footer(found, tail)).split_by_row_group(wanted, schema):
+
+    def fetch(group: ds.ParquetFileFragment) -> ds.ParquetFileFragment:
         (number,) = (each.id for each in group.row_groups)
         ranges = _ranges(group.metadata.row_group(number), columns)
         content = _with_ranges(bucket, found, tail, ranges)
-        yield FORMAT.make_fragment(content, row_groups=[number])
+        return FORMAT.make_fragment(content, row_groups=[number])
+
+    groups = FORMAT.make_fragment(with_footer(found, tail)).split_by_row_group(wanted, schema)
+    with ThreadPoolExecutor(1) as thread:
+        coming: Future[ds.ParquetFileFragment] | None = None
+        for group in groups:
+            following = thread.submit(fetch, group)
+            if coming is not None:
+                yield coming.result()
+            coming = following
+        if coming is not None:
+            yield coming.result()
 
 
 def footer(bucket: Bucket, found: Object) -> bytes:
