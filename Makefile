@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 RECLIST := reclist==2.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint ui bench bench-quality clean
+.PHONY: help setup demo test test-long lint ui bench bench-quality clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,6 +23,9 @@ test: $(VENV)/installed-test ## Lint, type-check and run the whole test suite
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+test-long: $(VENV)/installed-test ## Build the real sample on this machine and in a bucket: the same bytes; 20 minutes
+	$(BIN)/python -m pytest -m long tests/long
+
 lint: $(VENV)/installed-test ## Lint Python and SQL, check types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,10 +37,10 @@ ui: $(VENV)/installed ## Open Dagster's UI on http://127.0.0.1:3000
 		$(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
 ifdef SCALE
-bench: $(VENV)/installed-test
+bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.scale --scale $(SCALE)
 else
-bench: $(VENV)/installed-test ## Run the benchmarks; prints tables, writes JSON and docs (SCALE=1: H&M's size)
+bench: $(VENV)/installed-bench ## Run the benchmarks; prints tables, writes JSON and docs (SCALE=1: H&M's size)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.loading
 	$(BIN)/python -m benchmarks.s3
@@ -71,6 +74,11 @@ $(VENV)/installed: $(VENV)/torch pyproject.toml constraints.txt
 $(VENV)/installed-test: $(VENV)/installed
 	@echo "Installing test extras ..."
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed-test
+	@echo "Installing what its searches are held against ..."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 $(VENV)/installed-bench-quality: $(VENV)/installed

@@ -14,11 +14,9 @@ import pytest
 from dagster import DagsterInstance
 
 from hm_platform.costs import read_costs
-from hm_platform.storage.local import Warehouse
 from hm_platform.storage.s3.bucket import Bucket
-from hm_platform.storage.s3.tables import S3Tables
-from hm_platform.storage.tables import Slice
 from tests.ci.workflows import BUCKET, CI, KEYS, PREFIX, Clone, steps, typed
+from tests.s3.comparing import assert_same_models_and_pages, assert_same_tables
 from tests.s3.proxy import Proxy
 
 WEEK = "2018-11-07"
@@ -105,35 +103,12 @@ def test_every_asset_of_the_week_says_what_it_has_cost(in_bucket: Clone) -> None
 
 
 def test_every_row_of_every_table_is_the_same_in_both(built: Clone, stored: Bucket) -> None:
-    here = Warehouse(built.path / "data" / "warehouse.duckdb", read_only=True)
-    there = S3Tables(stored)
-    with here.sql() as db:
-        names = db.sql("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
     # Only one of the workflows asks for the table of what people have decided, which is nothing.
-    assert sorted({*names} - {("serving", "decisions")}) == there.names()
-    for schema, table in there.names():
-        one, other = here.read(Slice(schema, table)), there.read(Slice(schema, table))
-        assert one.schema == other.schema, table
-        assert one.num_rows == other.num_rows, table
-        # Only how a file is told apart from its next version depends on where it lies.
-        rest = "* EXCLUDE (stamp)" if table == "landed_files" else "*"
-        with duckdb.connect() as db:
-            db.register("one", one)
-            db.register("other", other)
-            differ = db.sql(f"SELECT {rest} FROM one EXCEPT ALL SELECT {rest} FROM other")
-            assert differ.fetchall() == [], table
+    assert_same_tables(built.path / "data" / "warehouse.duckdb", stored, ("serving", "decisions"))
 
 
 def test_models_and_pages_are_the_same_in_both(built: Clone, stored: Bucket) -> None:
-    home = built.path / "data"
-    files = [path for name in ("models", "reports") for path in (home / name).rglob("*.*")]
-    here = {path.relative_to(home).as_posix(): path.read_bytes() for path in files}
-    there = {
-        o.key: stored.read(o.key) for name in ("models/", "reports/") for o in stored.list(name)
-    }
-    assert any(name.endswith(".safetensors") for name in here)
-    assert here.keys() == there.keys()
-    assert [name for name in here if here[name] != there[name]] == []
+    assert_same_models_and_pages(built.path / "data", stored)
 
 
 @pytest.mark.parametrize(
