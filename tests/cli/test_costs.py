@@ -24,7 +24,8 @@ def test_every_asset_of_a_built_home_has_its_cost_and_the_page_shows_it(home: Pa
     # A small warehouse is read once, whichever model needs it first.
     dbt = [cost for cost in (*costs.of(None), *newest.values()) if cost.group in DBT]
     assert sum(cost.bytes_read for cost in dbt) > 10_000
-    assert newest["marts/joined_transactions"].bytes_written > 10_000
+    # Which model's time it falls into, when DuckDB writes, is chance in one this small.
+    assert sum(cost.bytes_written for cost in dbt) > 10_000
     done = run(home, "hm", "costs")
     assert done.returncode == 0, done.stderr
     assert "models/recommender" in done.stdout

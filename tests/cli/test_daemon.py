@@ -24,7 +24,7 @@ LATE = date(2018, 9, 27)
 CALENDAR = Calendar(FIRST)
 HEADER = "t_dat,customer_id,article_id,price,sales_channel_id"
 QUIET = {"HM_LANDING_QUIET_SECONDS": "2"}
-PATIENCE_S = 240
+PATIENCE_S = 900
 
 
 @contextmanager

@@ -134,7 +134,7 @@ class Dbt:
         results = self.target / "run_results.json"
         results.unlink(missing_ok=True)
         process = self.start(*arguments, weeks=weeks)
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=600)
         statuses = {}
         if results.exists():
             for result in json.loads(results.read_text())["results"]:

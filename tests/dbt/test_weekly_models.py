@@ -140,7 +140,7 @@ def test_dbt_waits_for_another_process_that_holds_the_warehouse(dbt: Dbt) -> Non
         wait_for(lambda: dbt.log.exists() and "Opening a new connection" in dbt.log.read_text())
         time.sleep(0.5)
         assert process.poll() is None
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output
 
 
