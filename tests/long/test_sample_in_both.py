@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def there(tmp_path_factory: pytest.TempPathFactory, bucket: Bucket) -> Path:
     return demo(tmp_path_factory.mktemp("there") / "data", bucket)
 
 
-def test_the_sample_is_the_same_on_this_machine_and_in_a_bucket(
+def test_the_sample_is_the_same_in_both_and_a_dropped_file_is_published(
     here: Path, there: Path, bucket: Bucket
 ) -> None:
     assert not (there / "warehouse.duckdb").exists()
@@ -95,41 +96,44 @@ def test_the_sample_is_the_same_on_this_machine_and_in_a_bucket(
     assert_same_tables(here / "warehouse.duckdb", bucket)
     assert_same_models_and_pages(here, bucket)
 
-
-def test_a_file_dropped_into_the_bucket_is_published_without_a_hand(
-    there: Path, bucket: Bucket
-) -> None:
-    log = there.parent / "daemon.txt"
-    with log.open("wb") as output:
-        daemon = subprocess.Popen(
-            [BIN / "dagster-daemon", "run", "-m", "hm_platform.definitions"],
-            env={**environment(there, bucket), "DAGSTER_HOME": str(there / "dagster")},
-            cwd=there.parent, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
-    try:
-        wait_until(lambda: "everything is up to date" in log.read_text(), daemon, log)
+    with daemon(there, bucket) as (process, log):
+        wait_until(lambda: "everything is up to date" in log.read_text(), process, log)
         before = len(runs(there))
         drop_next_week(bucket)
         wait_until(
-            lambda: (
-                ("build_week", "SUCCESS") in runs(there)[before:]
-                or "FAILURE" in dict(map(reversed, runs(there)[before:]))
+            lambda: any(
+                state == "FAILURE" or (job, state) == ("build_week", "SUCCESS")
+                for job, state in runs(there)[before:]
             ),
-            daemon,
+            process,
             log,
         )
-    finally:
-        os.killpg(daemon.pid, signal.SIGKILL)
-        daemon.wait()
     assert [job for job, _ in runs(there)[before:] if job != "refresh_landing"] == [
         "load_weeks",
         "build_week",
     ]
-    assert {status for _, status in runs(there)[before:]} == {"SUCCESS"}
+    assert {state for _, state in runs(there)[before:]} == {"SUCCESS"}
     new = (BUILT + WEEK, BUILT + 2 * WEEK)
     tables = S3Tables(bucket)
     assert tables.count(Slice("marts", "joined_transactions", new)) > 0
     assert tables.count(Slice("serving", "recommendations", new)) > 12 * 2000
+
+
+@contextmanager
+def daemon(home: Path, bucket: Bucket) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Dagster's daemon, as `make ui` runs it, and its log."""
+    log = home.parent / "daemon.txt"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [BIN / "dagster-daemon", "run", "-m", "hm_platform.definitions"],
+            env={**environment(home, bucket), "DAGSTER_HOME": str(home / "dagster")},
+            cwd=home.parent, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process, log
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def drop_next_week(bucket: Bucket) -> None:
