@@ -23,7 +23,7 @@ test: $(VENV)/installed-test ## Lint, type-check and run the whole test suite
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-long: $(VENV)/installed-test ## Build the real sample on this machine and in a bucket: the same bytes; 20 minutes
+test-long: $(VENV)/installed-test ## Build the real sample on this machine and in a bucket: the same bytes
 	$(BIN)/python -m pytest -m long tests/long
 
 lint: $(VENV)/installed-test ## Lint Python and SQL, check types

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import math
 import os
 import tempfile
 from functools import cache
@@ -14,6 +15,7 @@ Config = dict[str, str | bool | int | float | list[str]]
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 OWN_GROUPS = Path("/proc/self/cgroup")
+OWN_PAGES = Path("/proc/self/statm")
 
 MOST_FOR_DUCKDB = 4 << 30
 """Bytes. More than that is no faster: the system keeps the files in its own cache."""
@@ -72,8 +74,8 @@ def in_memory_config() -> Config:
 def dbt_memory_limit() -> str:
     """What dbt's DuckDB may use, in SQL: half of the memory.
 
-    It is a process of its own, while the one that started it waits. Sums over distinct values of
-    two years of purchases, as models are made of, have to fit.
+    It is a process of its own, while the one that started it waits. Sums over distinct values, as
+    models are made of, cannot be spilled: those of a block of weeks have to fit.
     """
     return f"'{memory() // 2}B'"
 
@@ -81,8 +83,12 @@ def dbt_memory_limit() -> str:
 def give_back_memory() -> None:
     """Return to the system what Arrow and the C library keep of freed memory for later.
 
-    After a table of gigabytes was read in pieces, they keep most of its size.
+    After a table of gigabytes was read in pieces, they keep most of its size. Looking through all
+    objects takes a third of a second, so a process that has less than an eighth of the memory is
+    left as it is.
     """
+    if _resident() < memory() // 8:
+        return
     import pyarrow as pa
 
     gc.collect()
@@ -91,3 +97,12 @@ def give_back_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def _resident() -> float:
+    """Bytes of memory that this process has now; infinite where the system does not tell."""
+    try:
+        pages = OWN_PAGES.read_text().split()[1]
+    except OSError:
+        return math.inf
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

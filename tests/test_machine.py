@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from pathlib import Path
 
 import duckdb
@@ -14,6 +16,7 @@ from hm_platform.machine import (
     container_limits,
     dbt_memory_limit,
     duckdb_config,
+    give_back_memory,
     in_memory_config,
     memory,
 )
@@ -95,3 +98,35 @@ def test_a_container_limits_the_memory_and_the_machine_too(
         memory.cache_clear()
         assert memory() == expected
     memory.cache_clear()
+
+
+class Loop:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.mark.parametrize("limit", [1 << 20, 1 << 50], ids=["little", "plenty"])
+def test_memory_is_given_back_when_much_of_it_is_taken(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "memory", lambda: limit)
+    gc.disable()
+    try:
+        gone = weakref.ref(Loop())
+        give_back_memory()
+        assert (gone() is None) is (limit < GB)
+    finally:
+        gc.enable()
+
+
+def test_where_the_system_does_not_tell_memory_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "OWN_PAGES", tmp_path / "statm")
+    gc.disable()
+    try:
+        gone = weakref.ref(Loop())
+        give_back_memory()
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -2,9 +2,9 @@
     incremental_strategy: replace_weeks
 
     The weeks to build are deleted from the table and inserted again, some at a time, in the one
-    transaction that dbt-duckdb opens around a strategy's SQL. Rows are found by their week and not by what the model
-    returns, so a week that has become empty is emptied too. `meta.partition_expr` names the column
-    that holds the week.
+    transaction that dbt-duckdb opens around a strategy's SQL. Rows are found by their week and not
+    by what the model returns, so a week that has become empty is emptied too. `meta.partition_expr`
+    names the column that holds the week.
 
     Without a range the whole table is made anew and swapped in.
 -#}

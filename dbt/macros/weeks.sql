@@ -30,8 +30,12 @@
     {%- if weeks is none -%}
         true
     {%- else -%}
-        {{ column }} >= date '{{ weeks.start }}' and {{ column }} < date '{{ weeks.end }}'
+        {{ in_weeks(column, weeks.start, weeks.end) }}
     {%- endif -%}
+{%- endmacro %}
+
+{% macro in_weeks(column, start, end) -%}
+    {{ column }} >= date '{{ start }}' and {{ column }} < date '{{ end }}'
 {%- endmacro %}
 
 {#- Conditions, one for each block of weeks of those to build, in their order, by this week column:
@@ -45,9 +49,7 @@
     {%- for number in range(((weeks.end - weeks.start) / block) | round(0, 'ceil') | int) -%}
         {%- set start = weeks.start + number * block -%}
         {%- set end = [start + block, weeks.end] | min -%}
-        {%- do blocks.append(
-            column ~ " >= date '" ~ start ~ "' and " ~ column ~ " < date '" ~ end ~ "'"
-        ) -%}
+        {%- do blocks.append(in_weeks(column, start, end)) -%}
     {%- endfor -%}
     {{ return(blocks) }}
 {%- endmacro %}
