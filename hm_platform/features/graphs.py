@@ -7,8 +7,7 @@ needs it. Output checks that fail come out as FeatureError, with what was being 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -35,6 +34,9 @@ MODULES = {
 }
 """Table of the schema ``features`` -> the modules whose functions make it."""
 
+# Before an error is raised Hamilton logs it, with all of its inputs.
+logging.getLogger("hamilton").setLevel(logging.CRITICAL + 1)
+
 
 @cache
 def graph(table: str) -> driver.Driver:
@@ -45,18 +47,6 @@ def graph(table: str) -> driver.Driver:
     if table not in MODULES:
         raise FeatureError(f"there is no table features/{table}, only {', '.join(MODULES)}")
     return driver.Builder().with_modules(*MODULES[table]).build()
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep Hamilton from logging an error that is about to be raised, with all of its inputs."""
-    logger = logging.getLogger("hamilton")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def execute(
@@ -73,8 +63,7 @@ def execute(
     FeatureError : when an output fails its check.
     """
     try:
-        with _silence():
-            return functions.execute(list(outputs), inputs=dict(inputs))
+        return functions.execute(list(outputs), inputs=dict(inputs))
     except DataValidationError as error:
         found = " ".join(line.strip() for line in error.args[0])
         raise FeatureError(f"{what}: {found}") from error

@@ -82,6 +82,13 @@ class ArticleVectors:
         width = self.dense.shape[1]
         return ArticleVectors(rows[..., :width], rows[..., width], rows[..., width + 1 :])
 
+    def together(self) -> ArticleVectors:
+        """The same with each tensor's numbers next to each other, as products of all customers with
+        them want it: with a bias that lies apart they take twice as long."""
+        return ArticleVectors(
+            self.dense.contiguous(), self.bias.contiguous(), self.repeat.contiguous()
+        )
+
     @cached_property
     def _table(self) -> Tensor:
         return torch.cat([self.dense, self.bias[:, None], self.repeat], dim=1)

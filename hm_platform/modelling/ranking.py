@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from hm_platform.modelling.parallel import in_parallel
 from hm_platform.modelling.recommenders import Recommendations
 
 
@@ -145,10 +146,14 @@ def in_blocks(
     block: int,
     top: Callable[[NDArray[np.int32]], Recommendations],
 ) -> Recommendations:
-    """Ask ``top`` for at most ``block`` customers at a time, so that memory stays bounded."""
+    """Ask ``top`` for at most ``block`` customers at a time, so that memory stays bounded.
+
+    Several threads may ask at once (see ``in_parallel``).
+    """
     result = empty(len(customers), k)
-    for start in range(0, len(customers), block):
-        part = top(customers[start : start + block])
+    starts = range(0, len(customers), block)
+    parts = in_parallel(lambda start: top(customers[start : start + block]), starts)
+    for start, part in zip(starts, parts, strict=True):
         rows = slice(start, start + block)
         result.articles[rows] = part.articles
         result.scores[rows] = part.scores

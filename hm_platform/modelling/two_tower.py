@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -33,14 +34,25 @@ SEARCHED_BLOCK = 131_072
 PAIR_BLOCK = 16384
 
 
+class _Own(threading.local):
+    """What a thread keeps from one question to the next.
+
+    customers, embedded : those of the last question
+    scores : room for the scores of a search
+    """
+
+    customers: NDArray[np.int32] | None = None
+    embedded: EmbeddedCustomers
+    scores: Tensor | None = None
+
+
 @dataclass(frozen=True)
 class TwoTowerScorer:
-    """The model at one cut-off.
+    """The model at one cut-off. Several threads may ask it at once.
 
     articles : vectors of all articles of the snapshot
     eligible : int32, shape (eligible,), the articles that may be recommended, ascending
     place : int64, shape (articles,), position among the eligible, -1 where not
-    scores : room for the scores of a search
     """
 
     network: TwoTower
@@ -50,11 +62,8 @@ class TwoTowerScorer:
     candidates: ArticleVectors
     eligible: NDArray[np.int32]
     place: NDArray[np.int64]
-    scores: Tensor
     history_length: int
-    _latest: list[tuple[NDArray[np.int32], EmbeddedCustomers]] = field(
-        default_factory=list, init=False, repr=False, compare=False
-    )
+    _own: _Own = field(default_factory=_Own, init=False, repr=False, compare=False)
 
     def top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
         return in_blocks(
@@ -123,7 +132,7 @@ class TwoTowerScorer:
 
         Returns float32, shape (customers, articles).
         """
-        asked = self.articles.take(torch.from_numpy(articles.astype(np.int64)))
+        asked = self.articles.take(torch.from_numpy(articles.astype(np.int64))).together()
         result = np.empty((len(customers), len(articles)), dtype=np.float32)
         for start in range(0, len(customers), EMBEDDED_BLOCK):
             block = self._embedded(customers[start : start + EMBEDDED_BLOCK])
@@ -135,12 +144,12 @@ class TwoTowerScorer:
     def _embedded(self, customers: NDArray[np.int32]) -> EmbeddedCustomers:
         """Customers of the snapshot. The last ones are kept: they are asked for again when what was
         found for them is looked at more closely."""
-        if self._latest and np.array_equal(self._latest[0][0], customers):
-            return self._latest[0][1]
-        entries = snapshot_entries(self.snapshot.histories, customers, self.history_length)
-        found = self._embed(self.customers.take(customers), entries)
-        self._latest[:] = [(customers.copy(), found)]
-        return found
+        own = self._own
+        if own.customers is None or not np.array_equal(own.customers, customers):
+            entries = snapshot_entries(self.snapshot.histories, customers, self.history_length)
+            own.embedded = self._embed(self.customers.take(customers), entries)
+            own.customers = customers.copy()
+        return own.embedded
 
     def _nobody(self, n: int) -> Entities:
         """Customers of whom nothing is known."""
@@ -161,6 +170,10 @@ class TwoTowerScorer:
         if len(self.eligible) == 0:
             return result
         result.sources[:] = TWO_TOWER
+        room = self._own.scores
+        if room is None:
+            shape = CUSTOMER_BLOCK, min(len(self.eligible), SEARCHED_BLOCK)
+            room = self._own.scores = torch.empty(shape)
         place = self.place[asked.articles]
         bounds = np.searchsorted(asked.row, np.arange(0, n + CUSTOMER_BLOCK, CUSTOMER_BLOCK))
         for start, low, high in zip(range(0, n, CUSTOMER_BLOCK), bounds, bounds[1:], strict=False):
@@ -175,7 +188,7 @@ class TwoTowerScorer:
                 # Always a full block, as in ``embed``.
                 block = asked.vectors[torch.from_numpy(np.resize(rows, CUSTOMER_BLOCK))]
                 vectors, bias = self.candidates.dense, self.candidates.bias
-                scores, columns = search(block, vectors, bias, extra, k, self.scores)
+                scores, columns = search(block, vectors, bias, extra, k, room)
             width = scores.shape[1]
             result.articles[rows, :width] = self.eligible[columns.numpy()[: len(rows)]]
             result.scores[rows, :width] = scores.numpy()[: len(rows)]
@@ -187,7 +200,8 @@ class TwoTowerScorer:
         # Always a full block, as in ``embed``.
         rows = torch.from_numpy(np.resize(row, PAIR_BLOCK).astype(np.int64))
         columns = torch.from_numpy(np.resize(articles, PAIR_BLOCK).astype(np.int64))
-        products = (vectors[rows] * self.articles.dense[columns]).sum(dim=1)
+        near = self.articles.dense.index_select(0, columns)
+        products = (vectors.index_select(0, rows) * near).sum(dim=1)
         scores: NDArray[np.float32] = (products + self.articles.bias[columns]).numpy()
         return scores[: len(row)]
 
@@ -245,10 +259,9 @@ class TwoTowerRecommender:
             snapshot,
             customers,
             articles,
-            articles.take(rows),
+            articles.take(rows).together(),
             eligible,
             place,
-            torch.empty((CUSTOMER_BLOCK, min(max(len(eligible), 1), SEARCHED_BLOCK))),
             self.history_length,
         )
 

@@ -21,7 +21,7 @@ def scorer() -> TwoTowerScorer:
 
 
 def embed(scorer: TwoTowerScorer, customers: np.ndarray) -> embedded.EmbeddedCustomers:
-    scorer._latest.clear()
+    scorer._own.customers = None
     return scorer._embedded(customers)
 
 
@@ -64,6 +64,6 @@ def test_a_customer_is_the_same_alone_and_among_others(
 def test_what_was_embedded_last_is_not_taken_for_others(scorer: TwoTowerScorer) -> None:
     first = scorer.top(CUSTOMERS[:5], 3)
     other = scorer.top(CUSTOMERS[5:10], 3)
-    scorer._latest.clear()
+    scorer._own.customers = None
     assert (scorer.top(CUSTOMERS[5:10], 3).scores == other.scores).all()
     assert (first.scores != other.scores).any()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sparse
 from numpy.typing import NDArray
 
 from hm_platform.features.snapshot import Histories, Snapshot
-from hm_platform.modelling.ranking import best, gather_rows, in_blocks
+from hm_platform.modelling.ranking import empty, gather_rows, in_blocks
 from hm_platform.modelling.recommenders import SOURCES, Recommendations, popularity_rank
 
 NEW_ARRIVALS = SOURCES.index("new_arrivals")
@@ -22,46 +21,49 @@ ATTRIBUTES = ("product_type_code", "department_code")
 class NewArrivalsScorer:
     """NewArrivals at one cut-off.
 
-    arrivals : int32, shape (arrivals,), the new articles
-    rank : int32, shape (arrivals,), their popularity ranks
-    described : a matrix an attribute, shape (categories, arrivals): the article's weight in the
-        row of its category, zero elsewhere
-    codes : an array an attribute, shape (articles,)
+    arrivals : int32, shape (arrivals,), the new articles, best sellers first
+    weight : float64, shape (arrivals,), by how much taste counts
+    codes : an array an attribute, shape (articles,), 0 where it is unknown
     """
 
     histories: Histories
     half_life: float
     arrivals: NDArray[np.int32]
-    rank: NDArray[np.int32]
-    described: tuple[sparse.csr_matrix, ...]
+    weight: NDArray[np.float64]
     codes: tuple[NDArray[np.int32], ...]
 
     def top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
         return in_blocks(customers, k, BLOCK, lambda block: self._top(block, k))
 
     def _top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
+        import torch
+
+        from hm_platform.modelling.search import top_k
+
+        n = len(customers)
         row, entry = gather_rows(self.histories.offsets, customers)
-        weight = np.exp2(-self.histories.days_since_last[entry] / self.half_life)
-        weight /= np.bincount(row, weight, minlength=len(customers))[row]
+        age = np.exp2(-self.histories.days_since_last[entry] / self.half_life)
+        age /= np.bincount(row, age, minlength=n)[row]
         bought = self.histories.articles[entry]
-        scores = sparse.csr_matrix((len(customers), len(self.arrivals)))
-        for codes, described in zip(self.codes, self.described, strict=True):
-            taste = sparse.csr_matrix(
-                (weight, (row, codes[bought])), shape=(len(customers), described.shape[0])
-            )
-            scores = scores + taste @ described
-        near = scores.tocoo()
-        liked = near.data > 0
-        column = near.col[liked]
-        return best(
-            near.row[liked],
-            self.arrivals[column],
-            near.data[liked],
-            self.rank[column],
-            len(customers),
-            k,
-            NEW_ARRIVALS,
-        )
+        scores = np.zeros((n, len(self.arrivals)))
+        for codes in self.codes:
+            categories = int(codes.max(initial=0)) + 1
+            keys = row * categories + codes[bought]
+            taste = np.bincount(keys, age, minlength=n * categories).astype(np.float64)
+            taste = taste.reshape(n, categories)
+            taste[:, 0] = 0
+            liking: NDArray[np.float64] = np.take(taste, codes[self.arrivals], axis=1)
+            liking *= self.weight
+            scores += liking
+        found = empty(n, k)
+        # Of equal scores the lower column, which is the better seller.
+        values, columns = top_k(torch.from_numpy(scores.astype(np.float32)), k)
+        liked = values.numpy() > 0
+        place = np.nonzero(liked)
+        found.articles[place] = self.arrivals[columns.numpy()[liked]]
+        found.scores[place] = values.numpy()[liked]
+        found.sources[place] = NEW_ARRIVALS
+        return found
 
 
 class NewArrivals:
@@ -90,19 +92,11 @@ class NewArrivals:
         age = sales["days_since_first_sale"]
         sold = sales["purchases_last_week"]
         new = np.flatnonzero((age > 0) & (age <= self.days) & (sold > 0)).astype(np.int32)
-        rank = popularity_rank(snapshot)
-        new = np.sort(new[np.argsort(rank[new])][: self.most])
-        weight = np.log1p(sold[new])
-        codes = tuple(np.asarray(sales[name]) for name in ATTRIBUTES)
-        described = []
-        for code in codes:
-            known = np.flatnonzero(code[new] > 0)
-            described.append(
-                sparse.csr_matrix(
-                    (weight[known], (code[new[known]], known)),
-                    shape=(int(code.max(initial=0)) + 1, len(new)),
-                )
-            )
+        new = new[np.argsort(popularity_rank(snapshot)[new])][: self.most]
         return NewArrivalsScorer(
-            snapshot.histories, self.half_life, new, rank[new], tuple(described), codes
+            snapshot.histories,
+            self.half_life,
+            new,
+            np.log1p(sold[new]).astype(np.float64),
+            tuple(np.asarray(sales[name]) for name in ATTRIBUTES),
         )

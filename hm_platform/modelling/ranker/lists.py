@@ -12,10 +12,12 @@ from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.candidates import (
     CandidateGenerator,
     CandidateRecall,
+    Candidates,
     RecallCounter,
     bought_among,
 )
 from hm_platform.modelling.metrics import Purchased
+from hm_platform.modelling.parallel import in_parallel
 from hm_platform.modelling.ranker.inputs import PairFeatures
 from hm_platform.modelling.ranking import gather_rows
 from hm_platform.modelling.two_tower import TwoTowerRecommender
@@ -99,26 +101,26 @@ def make_lists(
     retrieval = two_tower.prepare(week.snapshot)
     generator = CandidateGenerator(week.snapshot, retrieval, without_sources)
     pair_features = PairFeatures(week.snapshot, retrieval)
-    recall = RecallCounter(generator.sources)
-    parts = []
-    # At least one block, so that a week in which nobody bought has features too, of no pairs.
-    for start in range(0, max(len(chosen), 1), BLOCK):
+
+    def lists(start: int) -> tuple[Candidates, RankingLists]:
         rows = chosen[start : start + BLOCK]
         customers = week.bought.customers[rows]
         found = generator.candidates(customers)
-        wanted = bought_among(found, week.bought, rows)
-        bought = np.diff(week.bought.offsets)[rows].astype(np.int32)
-        recall.add(found, wanted, bought)
         lengths = np.bincount(found.row, minlength=len(rows))
-        parts.append(
-            RankingLists(
-                np.concatenate([[0], np.cumsum(lengths)]),
-                np.ascontiguousarray(pair_features.matrix(customers, found)),
-                found.articles,
-                wanted,
-                bought,
-            )
+        return found, RankingLists(
+            np.concatenate([[0], np.cumsum(lengths)]),
+            np.ascontiguousarray(pair_features.matrix(customers, found)),
+            found.articles,
+            bought_among(found, week.bought, rows),
+            np.diff(week.bought.offsets)[rows].astype(np.int32),
         )
+
+    recall = RecallCounter(generator.sources)
+    parts = []
+    # At least one block, so that a week in which nobody bought has features too, of no pairs.
+    for found, part in in_parallel(lists, range(0, max(len(chosen), 1), BLOCK)):
+        recall.add(found, part.wanted, part.bought)
+        parts.append(part)
     return concatenate(parts), recall.result()
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-PAIRS_AT_ONCE = 16384
+PAIRS_AT_ONCE = 4096
 
 
 class RankingNetwork(nn.Module):

@@ -90,6 +90,21 @@ def test_a_customers_list_does_not_depend_on_who_else_is_asked_for(world, ranker
         assert getattr(apart, name)[::-1].tobytes() == getattr(together, name).tobytes()
 
 
+def test_several_threads_find_what_one_finds(world, ranker, monkeypatch):
+    monkeypatch.setattr("hm_platform.modelling.ranker.recommender.BLOCK", 3)
+    scorer = ranker.prepare(world.snapshot())
+    alone = scorer.top(everybody(world), 12)
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        for _ in range(5):
+            together = scorer.top(everybody(world), 12)
+            for name in ("articles", "scores", "sources"):
+                assert getattr(together, name).tobytes() == getattr(alone, name).tobytes()
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_score_of_a_pair_does_not_depend_on_how_many_are_scored(ranker, monkeypatch):
     features = np.random.default_rng(0).normal(size=(100, len(FEATURES))).astype(np.float32)
     together = score_pairs(ranker.network, features)
