@@ -1,24 +1,58 @@
-"""A Dagster logger that shows a run as a person wants to follow it: a line an asset."""
+"""A Dagster logger that shows a run as a person wants to follow it: a line an asset, and more of
+what takes long."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import pyarrow as pa
 from dagster import InitLoggerContext, LoggerDefinition, colored_console_logger, logger
 
 PROGRESS_CONFIG: Mapping[str, Any] = {"progress": {}}
 """Run config under ``loggers`` that shows progress instead of the event log."""
 
 
+TOLD_EVERY_S = 30
+
+
+def paced(
+    batches: pa.RecordBatchReader,
+    tell: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> pa.RecordBatchReader:
+    """The same batches; how many rows have passed is told while they come for long."""
+
+    def passing() -> Iterator[pa.RecordBatch]:
+        rows, told = 0, clock()
+        for batch in batches:
+            yield batch
+            rows += batch.num_rows
+            if clock() - told >= TOLD_EVERY_S:
+                told = clock()
+                tell(f"{rows:,} rows so far")
+
+    return pa.RecordBatchReader.from_batches(batches.schema, passing())
+
+
 class ProgressHandler(logging.Handler):
     """Writes finished assets, failed checks and the assets' own messages to standard error."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: tuple[str | None, str] | None = None
+
     def emit(self, record: logging.LogRecord) -> None:
         line = progress_line(record)
+        step = getattr(record, "dagster_meta", {}).get("step_key")
+        # A model of dbt's says that it is done once for each of its weeks.
+        if (step, line) == self._said:
+            return
         if line is not None:
+            self._said = step, line
             # The stream is looked up each time: Dagster redirects it while a step runs.
             print(line, file=sys.__stderr__, flush=True)
 
@@ -39,6 +73,8 @@ def progress_line(record: logging.LogRecord) -> str | None:
             return None
         key = check.asset_key.to_user_string()
         return f"  ! {key}: check {check.check_name} failed ({check.severity.value})"
+    if event.event_type_value == "ASSET_MATERIALIZATION" and event.step_key.startswith("dbt_"):
+        return f"    {event.asset_key.to_user_string()}"
     if event.event_type_value == "STEP_START":
         return f"  > {event.step_key.replace('__', '/')}"
     if event.event_type_value == "STEP_SUCCESS":

@@ -28,6 +28,7 @@ from dagster import (
 
 from hm_platform.calendar import days_of
 from hm_platform.machine import give_back_memory
+from hm_platform.progress import paced
 from hm_platform.storage import model_folders
 from hm_platform.storage.metering import METER, Step, counted
 from hm_platform.storage.resource import StorageResource
@@ -53,7 +54,7 @@ class ArrowIOManager(ConfigurableIOManager):
         days = days_of(context.asset_partitions_time_window) if _has_weeks(context) else None
         rows = obj.to_reader() if isinstance(obj, pa.Table) else obj
         schema, sizes = rows.schema, [0]
-        rows = counted(rows, sizes.append)
+        rows = paced(counted(rows, sizes.append), context.log.info)
         written = self.storage.tables.replace(_slice(context, days, metadata), rows)
         # What made them is done: the next asset of the process has all the memory.
         give_back_memory()

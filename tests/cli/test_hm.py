@@ -26,6 +26,8 @@ def test_a_build_shows_progress_and_ends_with_the_board(home: Path) -> None:
     progress, board = home.joinpath("build.err").read_text(), home.joinpath("build.out").read_text()
     assert "epoch 1" in progress
     assert "models/recommender" in progress
+    # What dbt made is said when it is made, once for all of its weeks.
+    assert progress.splitlines().count("    marts/joined_transactions") == 1
     for word in ("Loaded", "two_tower", "repurchase", "popularity", "map@12", "hm recommend"):
         assert word in board
     assert (home / "reports" / f"{WEEK}.html").stat().st_size > 10_000
