@@ -12,7 +12,7 @@ from torch import Tensor
 from hm_platform.modelling.histories import HistoryEntries, history_block
 from hm_platform.modelling.inputs import Entities
 from hm_platform.modelling.network import ArticleVectors, TwoTower
-from hm_platform.modelling.ranking import gather_rows, rank_within
+from hm_platform.modelling.ranking import find, gather_rows, rank_within
 
 AT_ONCE = 128
 LENGTHS = (16, 48)
@@ -39,15 +39,14 @@ class EmbeddedCustomers:
         self, row: NDArray[np.integer], articles: NDArray[np.integer]
     ) -> NDArray[np.float32]:
         """The sparse part of the scores of pairs, 0 where there is none; shape (pairs,)."""
-        if not len(self.row):
-            return np.zeros(len(row), dtype=np.float32)
         base = 1 + max(int(self.articles.max(initial=0)), int(articles.max(initial=0)))
         keys = self.row * base + self.articles
         order = np.argsort(keys)
-        wanted = row.astype(np.int64) * base + articles
-        place = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
-        entry = order[place]
-        return np.where(keys[entry] == wanted, self.repeats[entry], 0).astype(np.float32)
+        place = find(keys[order], row.astype(np.int64) * base + articles)
+        known = place >= 0
+        result = np.zeros(len(row), dtype=np.float32)
+        result[known] = self.repeats[order[place[known]]]
+        return result
 
 
 def embed(

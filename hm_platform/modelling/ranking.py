@@ -44,6 +44,15 @@ def rank_within(groups: NDArray[np.integer]) -> NDArray[np.int64]:
     return np.arange(len(groups), dtype=np.int64) - np.repeat(starts, lengths)
 
 
+def find(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each of ``wanted`` is among ``keys``, which are distinct and ascending; -1 where it is
+    not. Shape as ``wanted``."""
+    if not len(keys):
+        return np.full(wanted.shape, -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, place, -1)
+
+
 def empty(rows: int, k: int) -> Recommendations:
     """Recommendations without an article yet."""
     return Recommendations(

@@ -6,7 +6,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hm_platform.modelling.ranking import best, empty, fill, gather_rows, in_blocks, rank_within
+from hm_platform.modelling.ranking import (
+    best,
+    empty,
+    fill,
+    find,
+    gather_rows,
+    in_blocks,
+    rank_within,
+)
 from hm_platform.modelling.recommenders import Recommendations
 
 
@@ -99,3 +107,10 @@ def test_in_blocks_asks_for_few_at_a_time_and_keeps_the_order():
     customers = np.array([5, 1, 4, 2, 3], dtype=np.int32)
     assert in_blocks(customers, 1, 2, top).articles[:, 0].tolist() == [5, 1, 4, 2, 3]
     assert sizes == [2, 2, 1]
+
+
+@given(st.lists(st.integers(-5, 20), unique=True), st.lists(st.integers(-9, 24)))
+def test_what_is_among_the_keys_is_found_and_nothing_else(keys, wanted):
+    keys = sorted(keys)
+    found = find(np.array(keys, np.int64), np.array(wanted, np.int64))
+    assert found.tolist() == [keys.index(one) if one in keys else -1 for one in wanted]

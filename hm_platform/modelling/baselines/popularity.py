@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hm_platform.features.snapshot import Snapshot
-from hm_platform.modelling.ranking import best, take
+from hm_platform.modelling.ranking import best, find, take
 from hm_platform.modelling.recommenders import (
     SOURCES,
     Recommendations,
@@ -100,12 +100,9 @@ class SegmentShares:
         self, segments: NDArray[np.integer], articles: NDArray[np.integer]
     ) -> NDArray[np.int64]:
         """How many of the segment bought the article; shape (pairs,)."""
-        wanted = segments.astype(np.int64) * self.n_articles + articles
-        place = np.searchsorted(self._pairs, wanted)
-        there = place < len(self._pairs)
-        there[there] = self._pairs[place[there]] == wanted[there]
-        result = np.zeros(len(wanted), dtype=np.int64)
-        result[there] = self.counts[place[there]]
+        place = find(self._pairs, segments.astype(np.int64) * self.n_articles + articles)
+        result = np.zeros(len(place), dtype=np.int64)
+        result[place >= 0] = self.counts[place[place >= 0]]
         return result
 
     def mean(

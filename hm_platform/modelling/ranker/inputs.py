@@ -18,7 +18,7 @@ from hm_platform.modelling.baselines.popularity import WEEK_DAYS, SegmentShares
 from hm_platform.modelling.candidates import Candidates
 from hm_platform.modelling.ranker import pair_features
 from hm_platform.modelling.ranker.pair_features import GroupHistory
-from hm_platform.modelling.ranking import gather_rows
+from hm_platform.modelling.ranking import find, gather_rows
 from hm_platform.modelling.two_tower import TwoTowerScorer
 
 Floats = NDArray[np.float32]
@@ -122,18 +122,13 @@ def _pair_history(
     base = 1 + max(int(bought.max(initial=0)), int(articles.max(initial=0)))
     keys = past_row * base + bought
     order = np.argsort(keys)
-    wanted = row * base + articles
-    place = np.searchsorted(keys, wanted, sorter=order)
-    entry = np.full(len(row), -1, np.int64)
-    inside = np.flatnonzero(place < len(keys))
-    at = order[place[inside]]
-    same = keys[at] == wanted[inside]
-    entry[inside[same]] = past[at[same]]
-    known = entry >= 0
+    place = find(keys[order], row * base + articles)
+    known = place >= 0
+    entry = past[order[place[known]]]
 
     def of(values: NDArray) -> Floats:
         result = np.full(len(row), np.nan, np.float32)
-        result[known] = values[entry[known]]
+        result[known] = values[entry]
         return result
 
     return {
@@ -170,11 +165,8 @@ def _kinds(
         order = np.argsort(keys, kind="stable")
         keys, entry = keys[order], entry[order]
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        wanted = row * n_codes + codes[articles]
-        place = np.searchsorted(keys[starts], wanted)
-        there = place < len(starts)
-        there[there] = keys[starts][place[there]] == wanted[there]
-        found[kind] = _group(histories, entry, starts, np.where(there, place, -1))
+        place = find(keys[starts], row * n_codes + codes[articles])
+        found[kind] = _group(histories, entry, starts, place)
     return found
 
 
