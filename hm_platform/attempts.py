@@ -3,6 +3,8 @@
 A run that fails is tried again soon, after five minutes, after an hour and then once a day, as
 long as what it is for stays the same; a change is other work, with other attempts. Work for several
 weeks that failed twice goes on in halves, so that one bad week does not keep the others out.
+
+A run that a person has cancelled is left alone for a day: who wants it sooner starts it by hand.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Attempt:
     run_id: str
     ended: datetime
     succeeded: bool
+    cancelled: bool = False
 
 
 History = Callable[[str], Sequence[Attempt]]
@@ -64,6 +67,7 @@ class Later:
     work: Work
     until: datetime
     failures: int
+    cancelled: bool = False
 
 
 def next_run(needed: Sequence[Work], history: History, now: datetime) -> Ready | list[Later]:
@@ -95,14 +99,17 @@ def _verdicts(
     if until is None or until <= now:
         yield Ready(work, attempts[0].run_id if attempts else None, failures)
     else:
-        yield Later(work, until, failures)
+        yield Later(work, until, failures, attempts[0].cancelled)
 
 
 def _failures_in_a_row(attempts: Sequence[Attempt]) -> int:
-    return next((i for i, attempt in enumerate(attempts) if attempt.succeeded), len(attempts))
+    tried = [attempt for attempt in attempts if not attempt.cancelled]
+    return next((i for i, attempt in enumerate(tried) if attempt.succeeded), len(tried))
 
 
 def _not_before(attempts: Sequence[Attempt], failures: int) -> datetime | None:
+    if attempts and attempts[0].cancelled:
+        return attempts[0].ended + PAUSES[-1]
     if failures:
         return attempts[0].ended + PAUSES[min(failures, len(PAUSES)) - 1]
     if len(attempts) >= MOST_AN_HOUR:

@@ -144,6 +144,7 @@ def _attempts(instance: DagsterInstance, key: str) -> list[Attempt]:
             record.dagster_run.run_id,
             datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC),
             record.dagster_run.status == DagsterRunStatus.SUCCESS,
+            record.dagster_run.status == DagsterRunStatus.CANCELED,
         )
         for record in records
     ]
@@ -153,6 +154,8 @@ def _waiting(later: Sequence[Later]) -> str:
     first = min(later, key=lambda each: each.until)
     weeks = f" of {first.work.weeks[0]} to {first.work.weeks[1]}" if first.work.weeks else ""
     why = f"failed {first.failures} times" if first.failures else "ran often and changed nothing"
+    if first.cancelled:
+        why = "was cancelled"
     return f"{first.work.job}{weeks} {why}: again at {first.until.astimezone():%Y-%m-%d %H:%M:%S}"
 
 

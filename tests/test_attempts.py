@@ -68,6 +68,19 @@ def test_a_success_ends_the_row_of_failures() -> None:
     assert asked([work], past) == [Later(work, NOW + PAUSES[0], 1)]
 
 
+def test_a_cancelled_run_is_left_alone_for_a_day_and_is_no_failure() -> None:
+    work = load(0, 3)
+    cancelled = Attempt("run 2", NOW, succeeded=False, cancelled=True)
+    day = timedelta(days=1)
+    for failures in (0, 1):
+        past = {work.key: [cancelled, *failed(failures, NOW - SECOND)]}
+        waits = Later(work, NOW + day, failures, cancelled=True)
+        assert asked([work], past, NOW + day - SECOND) == [waits]
+        assert asked([work], past, NOW + day) == Ready(work, "run 2", failures)
+    past = {work.key: [*failed(1), cancelled]}
+    assert asked([work], past) == [Later(work, NOW + PAUSES[0], 1)]
+
+
 def test_each_start_is_named_by_the_run_that_it_comes_after() -> None:
     work, names = load(0, 0), []
     for times in range(20):

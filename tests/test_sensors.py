@@ -206,6 +206,18 @@ def test_while_a_run_goes_on_nothing_is_asked_for(home: Home, instance: DagsterI
     assert asked(home, instance).work.job == "refresh_landing"
 
 
+def test_what_a_person_has_cancelled_is_not_started_again_at_once(
+    home: Home, instance: DagsterInstance
+) -> None:
+    home.land_weeks(3)
+    tags = asked(home, instance).work.tags
+    run = instance.add_run(
+        DagsterRun("refresh_landing", status=DagsterRunStatus.STARTED, tags=tags)
+    )
+    instance.report_run_canceled(run)
+    assert why_not(home, instance).startswith("refresh_landing was cancelled: again at ")
+
+
 def test_a_run_whose_process_is_gone_holds_up_nothing(
     home: Home, instance: DagsterInstance
 ) -> None:
