@@ -5,10 +5,14 @@ Apart from its training, so that recommending does not import Lightning, which t
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from hm_platform.modelling.parallel import in_parallel
 
 PAIRS_AT_ONCE = 4096
 
@@ -42,17 +46,30 @@ class RankingNetwork(nn.Module):
         return scores
 
 
-def score_pairs(network: RankingNetwork, features: NDArray[np.floating]) -> NDArray[np.float32]:
+class Rows(Protocol):
+    """Features of pairs, of which a range can be had."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.floating]: ...
+
+
+def score_pairs(network: RankingNetwork, features: Rows) -> NDArray[np.float32]:
     """The network's scores; features of shape (pairs, features), scaled, give shape (pairs,).
 
     Always in blocks of the same shape: how a matrix product is rounded depends on it, and a score
     must not depend on what else is asked for.
     """
-    scores = np.empty(len(features), dtype=np.float32)
-    block = np.zeros((PAIRS_AT_ONCE, features.shape[1]), dtype=np.float32)
-    with torch.inference_mode():
-        for start in range(0, len(features), PAIRS_AT_ONCE):
-            part = features[start : start + PAIRS_AT_ONCE]
-            block[: len(part)] = part
-            scores[start : start + len(part)] = network(torch.from_numpy(block))[: len(part)]
-    return scores
+    pairs, width = features.shape
+
+    def score(start: int) -> NDArray[np.float32]:
+        part = features[start : start + PAIRS_AT_ONCE]
+        block = np.zeros((PAIRS_AT_ONCE, width), dtype=np.float32)
+        block[: len(part)] = part
+        with torch.inference_mode():
+            scores: NDArray[np.float32] = network(torch.from_numpy(block)).numpy()
+        return scores[: len(part)]
+
+    parts = in_parallel(score, range(0, pairs, PAIRS_AT_ONCE))
+    return np.concatenate([np.empty(0, dtype=np.float32), *parts])

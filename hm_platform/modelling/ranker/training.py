@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.fitting import Progress, fit, quiet, reproducible
@@ -130,8 +131,25 @@ def group_importance(
         columns = [i for i, name in enumerate(names) if groups[name] == group]
         if not columns:
             continue
-        shuffled = lists.features.copy()
-        order = np.random.default_rng(0).permutation(len(shuffled))
-        shuffled[:, columns] = lists.features[order][:, columns]
+        order = np.random.default_rng(0).permutation(len(lists.features))
+        shuffled = _Shuffled(lists.features, np.array(columns), order)
         losses[group] = whole - mean_average_precision(lists, score_pairs(network, shuffled))
     return losses
+
+
+@dataclass(frozen=True)
+class _Shuffled:
+    """Features of pairs, some columns of which are those of other pairs; no copy of all of them."""
+
+    features: NDArray[np.floating]
+    columns: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.features.shape
+
+    def __getitem__(self, rows: slice) -> NDArray[np.floating]:
+        part = self.features[rows].copy()
+        part[:, self.columns] = self.features[np.ix_(self.order[rows], self.columns)]
+        return part

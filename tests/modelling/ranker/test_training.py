@@ -15,7 +15,7 @@ from hm_platform.modelling.metrics import measure
 from hm_platform.modelling.parameters import RankingParams
 from hm_platform.modelling.ranker.examples import TooLittleToRankError
 from hm_platform.modelling.ranker.inputs import feature_groups
-from hm_platform.modelling.ranker.training import TrainedRanker, train_ranker
+from hm_platform.modelling.ranker.training import TrainedRanker, _Shuffled, train_ranker
 from hm_platform.modelling.recommenders import Recommender, eligible_articles
 from hm_platform.modelling.selection import baselines
 from tests.modelling.networks import everybody, recommender_for
@@ -253,3 +253,15 @@ def test_progress_tells_of_the_lists_and_of_every_epoch(tmp_path):
 def test_parameters_that_make_no_sense_are_refused(name, value):
     with pytest.raises(ModellingError, match=name):
         RankingParams(**{name: value})
+
+
+def test_shuffled_features_are_those_of_other_pairs_in_some_columns() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(50, 4)).astype(np.float16)
+    order = rng.permutation(50)
+    shuffled = _Shuffled(features, np.array([1, 3]), order)
+    expected = features.copy()
+    expected[:, [1, 3]] = features[order][:, [1, 3]]
+    assert shuffled.shape == (50, 4)
+    parts = [shuffled[start : start + 7] for start in range(0, 50, 7)]
+    assert (np.concatenate(parts) == expected).all()
