@@ -10,3 +10,9 @@
 {% macro week_of(day) -%}
     time_bucket(interval 7 day, {{ day }}, date '{{ first_week() }}')::date
 {%- endmacro %}
+
+{#- On how many days of their week the rows of a group are. A day is a bit, so the days of a group
+    are one number, where count(distinct) would keep a table of them for each. -#}
+{% macro days_in_week(day, week) -%}
+    bit_count(bit_or(1 << ({{ day }} - {{ week }})::integer))::integer
+{%- endmacro %}

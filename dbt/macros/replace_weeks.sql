@@ -38,16 +38,29 @@
     {{ return(week_range() is none) }}
 {%- endmacro %}
 
-{#- Overrides dbt-duckdb's: what replace_weeks inserts is streamed from a temporary view, where the
-    adapter's temporary table would hold a range of weeks twice. -#}
+{#- Overrides dbt-duckdb's. What replace_weeks inserts is streamed from a temporary view, where the
+    adapter's temporary table would hold a range of weeks twice. A table of a range of weeks is made
+    some at a time: all of two years, sorted at once, would not fit into memory. -#}
 {% macro duckdb__create_table_as(
     temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none
 ) -%}
+    {%- set by = config.get('meta', {}).get('partition_expr') -%}
     {%- if temporary and replaces_weeks() -%}
         {{- get_assert_columns_equivalent(compiled_code) }}
         create temporary view {{ relation.include(database=false, schema=false) }} as (
             {{ compiled_code }}
         );
+    {%- elif by and not temporary and week_range() is not none -%}
+        {%- set rows = '(' ~ compiled_code ~ ') as rows_of_weeks' -%}
+        {{ dbt.duckdb__create_table_as(
+            false, relation, 'select * from ' ~ rows ~ ' where false', language, partitioned_by,
+            sorted_by
+        ) }}
+        {%- for block in blocks_of_weeks(by) %}
+        insert into {{ relation }} by name
+        select * from {{ rows }}
+        where {{ block }};
+        {%- endfor -%}
     {%- else -%}
         {{ return(dbt.duckdb__create_table_as(
             temporary, relation, compiled_code, language, partitioned_by, sorted_by

@@ -13,17 +13,7 @@
     {{ run_hooks(pre_hooks) }}
     {%- set by = config.get('meta', {}).get('partition_expr') -%}
     {% call statement('main') -%}
-        {%- if by and weeks is not none -%}
-            {%- set made_of = '(' ~ compiled_code ~ ') as rows_of_weeks' -%}
-            {{ create_table_as(false, made, 'select * from ' ~ made_of ~ ' where false') }}
-            {%- for block in blocks_of_weeks(by) %}
-            insert into {{ made }} by name
-            select * from {{ made_of }}
-            where {{ block }};
-            {%- endfor -%}
-        {%- else -%}
-            {{ create_table_as(false, made, compiled_code) }}
-        {%- endif -%}
+        {{ create_table_as(false, made, compiled_code) }}
     {%- endcall %}
     {#- The plugin reads it over a connection of its own. -#}
     {{ adapter.commit() }}

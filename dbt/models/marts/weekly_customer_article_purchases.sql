@@ -11,7 +11,7 @@ by_pair as (
         customer_id,
         article_id,
         count(*)::integer as purchases,
-        count(distinct t_dat)::integer as days,
+        {{ days_in_week('t_dat', 'week') }} as days,
         {{ exact_sum('price') }} as spend,
         min(t_dat) as first_day,
         max(t_dat) as last_day

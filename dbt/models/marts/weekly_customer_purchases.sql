@@ -12,7 +12,7 @@ by_customer as (
         count(*)::integer as purchases,
         count(*) filter (where sales_channel_id = 2)::integer as purchases_online,
         count(distinct article_id)::integer as articles,
-        count(distinct t_dat)::integer as days,
+        {{ days_in_week('t_dat', 'week') }} as days,
         {{ exact_sum('price') }} as spend,
         min(t_dat) as first_day,
         max(t_dat) as last_day
