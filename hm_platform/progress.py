@@ -41,18 +41,9 @@ def paced(
 class ProgressHandler(logging.Handler):
     """Writes finished assets, failed checks and the assets' own messages to standard error."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: tuple[str | None, str] | None = None
-
     def emit(self, record: logging.LogRecord) -> None:
         line = progress_line(record)
-        step = getattr(record, "dagster_meta", {}).get("step_key")
-        # A model of dbt's says that it is done once for each of its weeks.
-        if (step, line) == self._said:
-            return
         if line is not None:
-            self._said = step, line
             # The stream is looked up each time: Dagster redirects it while a step runs.
             print(line, file=sys.__stderr__, flush=True)
 
@@ -63,18 +54,17 @@ def progress_line(record: logging.LogRecord) -> str | None:
     event = meta.get("dagster_event")
     if event is None:
         step = meta.get("step_key")
+        message = meta.get("orig_message", record.getMessage())
         # dagster-dbt tells at length which command it runs; the log of the build has dbt's output.
-        if record.levelno < logging.INFO or step is None or step.startswith("dbt_"):
+        if record.levelno < logging.INFO or step is None or "dbt command" in message:
             return None
-        return f"    {meta.get('orig_message', record.getMessage())}"
+        return f"    {message}"
     if event.event_type_value == "ASSET_CHECK_EVALUATION":
         check = event.event_specific_data
         if check.passed:
             return None
         key = check.asset_key.to_user_string()
         return f"  ! {key}: check {check.check_name} failed ({check.severity.value})"
-    if event.event_type_value == "ASSET_MATERIALIZATION" and event.step_key.startswith("dbt_"):
-        return f"    {event.asset_key.to_user_string()}"
     if event.event_type_value == "STEP_START":
         return f"  > {event.step_key.replace('__', '/')}"
     if event.event_type_value == "STEP_SUCCESS":

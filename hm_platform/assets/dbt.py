@@ -121,7 +121,7 @@ def _build(
             invocation = dbt.cli(arguments, context=context, target_path=target)
             # To the end before anything else: until then the warehouse is dbt's.
             meter = OtherProcess(invocation.process.pid, target / TRANSFERRED)
-            events, failure = _to_the_end(_metered(invocation.stream(), meter))
+            events, failure = _to_the_end(_told(context, _metered(invocation.stream(), meter)))
         rows = tables.row_counts([key.path for key in context.selected_asset_keys])
         for event in events:
             if isinstance(event, Output):
@@ -148,6 +148,15 @@ def _metered(events: Iterator[Any], meter: OtherProcess) -> Iterator[Any]:
     for event in events:
         if isinstance(event, Output):
             event = event.with_metadata({**event.metadata, **meter.lap()})
+        yield event
+
+
+def _told(context: AssetExecutionContext, events: Iterator[Any]) -> Iterator[Any]:
+    """The same events; of models it is told when they are done."""
+    for event in events:
+        if isinstance(event, Output):
+            key = context.asset_key_for_output(event.output_name).to_user_string()
+            context.log.info(f"{key}: {_seconds(event.metadata).get('seconds', 0):.1f} s")
         yield event
 
 
