@@ -89,17 +89,20 @@ def _verdicts(
 ) -> Iterator[Ready | Later]:
     attempts = history(work.key)
     failures = _failures_in_a_row(attempts)
+    cancelled = bool(attempts) and attempts[0].cancelled
     parts = work.halves()
     # A part that succeeds leaves other work, which is halved from the start.
-    if failures >= AS_A_WHOLE and len(parts) > 1 and halvings:
-        for part in parts:
-            yield from _verdicts(part, history, now, halvings - 1)
+    if failures >= AS_A_WHOLE and len(parts) > 1 and halvings and not cancelled:
+        found = [each for part in parts for each in _verdicts(part, history, now, halvings - 1)]
+        # What would be left when another part succeeds is other work than what was cancelled.
+        stopped = any(isinstance(each, Later) and each.cancelled for each in found)
+        yield from (each for each in found if isinstance(each, Later) or not stopped)
         return
     until = _not_before(attempts, failures)
     if until is None or until <= now:
         yield Ready(work, attempts[0].run_id if attempts else None, failures)
     else:
-        yield Later(work, until, failures, attempts[0].cancelled)
+        yield Later(work, until, failures, cancelled)
 
 
 def _failures_in_a_row(attempts: Sequence[Attempt]) -> int:
@@ -112,6 +115,7 @@ def _not_before(attempts: Sequence[Attempt], failures: int) -> datetime | None:
         return attempts[0].ended + PAUSES[-1]
     if failures:
         return attempts[0].ended + PAUSES[min(failures, len(PAUSES)) - 1]
-    if len(attempts) >= MOST_AN_HOUR:
-        return attempts[MOST_AN_HOUR - 1].ended + timedelta(hours=1)
+    tried = [attempt for attempt in attempts if not attempt.cancelled]
+    if len(tried) >= MOST_AN_HOUR:
+        return tried[MOST_AN_HOUR - 1].ended + timedelta(hours=1)
     return None

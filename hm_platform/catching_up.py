@@ -219,7 +219,10 @@ def to_refresh(
         f"{file.uri}\t{'' if _is_being_written(file, quiet, now) else file.stamp}" for file in files
     ]
     rules = settings.landing_rules(records.code).fingerprint
-    key = _key("refresh", rules, str(now.astimezone(UTC).date()), *stamps)
+    today = now.astimezone(UTC).date()
+    again = (entry.check_again_on for entry in records.entries if entry.check_again_on)
+    due = max((day for day in again if day <= today), default="")
+    key = _key("refresh", rules, str(due), *stamps)
     return [Work("refresh_landing", None, key, because)]
 
 

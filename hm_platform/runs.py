@@ -131,7 +131,8 @@ class _InTurn(Executor):
 
 
 def fail_dead_runs(instance: DagsterInstance, home: Path) -> None:
-    """Mark runs as failed whose process is gone: killed in the middle, with its machine perhaps.
+    """Mark runs as failed whose process is gone: killed in the middle, with its machine perhaps;
+    one that a person was about to cancel, as cancelled.
 
     A run holds a lock for as long as its process lives; one that has none yet is given START_S
     seconds.
@@ -145,7 +146,9 @@ def fail_dead_runs(instance: DagsterInstance, home: Path) -> None:
             dead = time.time() - record.update_timestamp.timestamp() > START_S
         # It may have ended well since it was listed: a process notes that before it lets go.
         state = instance.get_run_by_id(run.run_id) if dead else None
-        if state is not None and state.status in WORKING:
+        if state is not None and state.status == DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run)
+        elif state is not None and state.status in WORKING:
             instance.report_run_failed(run, "its process ended without finishing this run")
     ids = {record.dagster_run.run_id for record in going}
     for mark in (home / "runs").glob("*.lock"):

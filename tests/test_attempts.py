@@ -81,6 +81,25 @@ def test_a_cancelled_run_is_left_alone_for_a_day_and_is_no_failure() -> None:
     assert asked([work], past) == [Later(work, NOW + PAUSES[0], 1)]
 
 
+def test_what_was_cancelled_is_not_done_in_halves_instead() -> None:
+    work, later = load(0, 3), NOW + timedelta(hours=2)
+    cancelled = Attempt("run 9", NOW, succeeded=False, cancelled=True)
+    until = NOW + timedelta(days=1)
+    past = {work.key: [cancelled, *failed(2, NOW - SECOND)]}
+    assert asked([work], past, later) == [Later(work, until, 2, cancelled=True)]
+    first, second = work.halves()
+    assert asked([work], {work.key: failed(2)}, later) == Ready(first, None, 0)
+    past = {work.key: failed(2), second.key: [cancelled]}
+    assert asked([work], past, later) == [Later(second, until, 0, cancelled=True)]
+
+
+def test_cancelled_runs_do_not_count_as_runs_that_change_nothing() -> None:
+    work = load(0, 0)
+    cancelled = Attempt("run", NOW - SECOND, succeeded=False, cancelled=True)
+    past = {work.key: [*attempts((NOW, True)), *[cancelled] * 9]}
+    assert asked([work], past) == Ready(work, "run 1", 0)
+
+
 def test_each_start_is_named_by_the_run_that_it_comes_after() -> None:
     work, names = load(0, 0), []
     for times in range(20):
