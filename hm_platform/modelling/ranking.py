@@ -162,6 +162,7 @@ def in_blocks(
     result = empty(len(customers), k)
     starts = range(0, len(customers), block)
     parts = in_parallel(lambda start: top(customers[start : start + block]), starts)
+    # Strictly, so that the parts are gone through to their end.
     for start, part in zip(starts, parts, strict=True):
         rows = slice(start, start + block)
         result.articles[rows] = part.articles

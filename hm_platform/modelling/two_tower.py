@@ -18,6 +18,7 @@ from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.histories import HistoryEntries, listed_entries, snapshot_entries
 from hm_platform.modelling.inputs import Entities, snapshot_articles, snapshot_customers
 from hm_platform.modelling.network import ArticleVectors, TwoTower
+from hm_platform.modelling.parallel import in_parallel
 from hm_platform.modelling.ranking import empty, in_blocks
 from hm_platform.modelling.recommenders import SOURCES, Recommendations, eligible_articles
 from hm_platform.modelling.search import search
@@ -48,7 +49,7 @@ class _Own(threading.local):
 
 @dataclass(frozen=True)
 class TwoTowerScorer:
-    """The model at one cut-off. Several threads may ask it at once.
+    """The model at one cut-off. The threads of ``in_parallel`` may ask it at once.
 
     articles : vectors of all articles of the snapshot
     eligible : int32, shape (eligible,), the articles that may be recommended, ascending
@@ -266,17 +267,17 @@ class TwoTowerRecommender:
         )
 
     def _embed_articles(self, articles: Entities) -> ArticleVectors:
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, max(len(articles.ids), 1), ARTICLE_BLOCK):
-                part = slice(start, start + ARTICLE_BLOCK)
-                parts.append(
-                    self.network.articles(
-                        torch.from_numpy(articles.ids[part]),
-                        torch.from_numpy(articles.codes[part]),
-                        torch.from_numpy(articles.numbers[part]),
-                    )
+        def embedded(start: int) -> ArticleVectors:
+            part = slice(start, start + ARTICLE_BLOCK)
+            with torch.inference_mode():
+                return self.network.articles(
+                    torch.from_numpy(articles.ids[part]),
+                    torch.from_numpy(articles.codes[part]),
+                    torch.from_numpy(articles.numbers[part]),
                 )
+
+        starts = range(0, max(len(articles.ids), 1), ARTICLE_BLOCK)
+        parts = list(in_parallel(embedded, starts))
         return ArticleVectors(
             torch.cat([part.dense for part in parts]),
             torch.cat([part.bias for part in parts]),

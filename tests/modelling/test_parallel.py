@@ -13,7 +13,8 @@ from hm_platform.modelling.parallel import in_parallel
 
 
 @pytest.fixture(params=[1, 2])
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(parallel, "memory", lambda: 64 << 30)
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param
@@ -38,12 +39,21 @@ def test_an_operation_of_torch_has_one_thread_and_afterwards_what_it_had(threads
 
 
 def test_within_there_are_no_further_threads(threads: int) -> None:
-    def work(_: int) -> set[str]:
-        return set(in_parallel(lambda _: threading.current_thread().name, range(4)))
+    def work(_: int) -> bool:
+        return {*in_parallel(lambda _: threading.get_ident(), range(4))} == {threading.get_ident()}
 
-    used = list(in_parallel(work, range(4)))
-    assert all(len(names) == 1 for names in used)
-    assert len(set.union(*used)) <= threads
+    assert list(in_parallel(work, range(4))) == [True] * 4
+
+
+def test_a_single_item_is_worked_on_here(threads: int) -> None:
+    assert list(in_parallel(lambda _: threading.get_ident(), range(1))) == [threading.get_ident()]
+
+
+def test_what_is_not_gone_through_to_its_end_is_closed(threads: int) -> None:
+    found = in_parallel(lambda item: item, range(9))
+    assert next(found) == 0
+    found.close()
+    assert torch.get_num_threads() == threads
 
 
 def test_an_error_is_raised_and_the_threads_are_given_back(threads: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +35,12 @@ class BestSellers:
         self._groups = groups
         self._make = lists
         self._lists: dict[int, Recommendations] = {}
+        self._making = Lock()
 
     def top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
-        if k not in self._lists:
-            self._lists[k] = self._make(k)
+        with self._making:
+            if k not in self._lists:
+                self._lists[k] = self._make(k)
         return take(self._lists[k], self._groups[customers])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,9 +119,10 @@ def make_lists(
     recall = RecallCounter(generator.sources)
     parts = []
     # At least one block, so that a week in which nobody bought has features too, of no pairs.
-    for found, part in in_parallel(lists, range(0, max(len(chosen), 1), BLOCK)):
-        recall.add(found, part.wanted, part.bought)
-        parts.append(part)
+    with closing(in_parallel(lists, range(0, max(len(chosen), 1), BLOCK))) as made:
+        for found, part in made:
+            recall.add(found, part.wanted, part.bought)
+            parts.append(part)
     return concatenate(parts), recall.result()
 
 

@@ -92,6 +92,7 @@ def test_a_customers_list_does_not_depend_on_who_else_is_asked_for(world, ranker
 
 def test_several_threads_find_what_one_finds(world, ranker, monkeypatch):
     monkeypatch.setattr("hm_platform.modelling.ranker.recommender.BLOCK", 3)
+    monkeypatch.setattr("hm_platform.modelling.parallel.memory", lambda: 64 << 30)
     scorer = ranker.prepare(world.snapshot())
     alone = scorer.top(everybody(world), 12)
     before = torch.get_num_threads()
