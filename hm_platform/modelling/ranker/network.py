@@ -46,7 +46,7 @@ class RankingNetwork(nn.Module):
         return scores
 
 
-class Rows(Protocol):
+class FeatureRows(Protocol):
     """Features of pairs, of which a range can be had."""
 
     @property
@@ -55,7 +55,7 @@ class Rows(Protocol):
     def __getitem__(self, rows: slice, /) -> NDArray[np.floating]: ...
 
 
-def score_pairs(network: RankingNetwork, features: Rows) -> NDArray[np.float32]:
+def score_pairs(network: RankingNetwork, features: FeatureRows) -> NDArray[np.float32]:
     """The network's scores; features of shape (pairs, features), scaled, give shape (pairs,).
 
     Always in blocks of the same shape: how a matrix product is rounded depends on it, and a score
