@@ -142,7 +142,8 @@ def drop_next_week(bucket: Bucket) -> None:
     rows = S3Tables(bucket).read(week).select(
         ["t_dat", "customer_id", "article_id", "price", "sales_channel_id"]
     )  # fmt: skip
-    later = pc.add(rows["t_dat"].cast(pa.int32()), WEEK.days).cast(pa.date32())
+    week_long = pa.scalar(WEEK.days, pa.int32())
+    later = pc.add(rows["t_dat"].cast(pa.int32()), week_long).cast(pa.date32())
     content = io.BytesIO()
     pq.write_table(rows.set_column(0, "t_dat", later), content)
     bucket.client.put_object(
