@@ -23,7 +23,7 @@ import typer
 
 from hm_platform.assets.models import LEARNT_FROM
 from hm_platform.features.encoders import Encoders
-from hm_platform.features.loading import load_snapshot
+from hm_platform.features.loading import FeatureTables, load_snapshot
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.data import TrainingData
 from hm_platform.modelling.examples import Purchases
@@ -89,10 +89,17 @@ def training_speeds(settings: Settings, week: date) -> dict[str, float]:
         return tables.stream(Slice("features", table, days, only={"split": "validation"}))
 
     snapshot: Snapshot = load_snapshot(
-        week, "validation", features("articles"), features("customers"),
-        features("purchase_histories"), features("copurchases"),
-        read("datasets", "article_index"), read("datasets", "customer_index"),
-    )  # fmt: skip
+        week,
+        "validation",
+        FeatureTables(
+            articles=features("articles"),
+            customers=features("customers"),
+            purchase_histories=features("purchase_histories"),
+            copurchases=features("copurchases"),
+            article_index=read("datasets", "article_index"),
+            customer_index=read("datasets", "customer_index"),
+        ),
+    )
     train = read("datasets", "train", columns=LEARNT_FROM)
     encoders = Encoders.from_table(read("features", "encoders"))
     inputs = TrainingInputs(snapshot, train, train.slice(0, 0), encoders)

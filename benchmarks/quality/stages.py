@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from hm_platform.features.encoders import Encoders
-from hm_platform.features.loading import load_snapshots
+from hm_platform.features.loading import FeatureTables, load_snapshots
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.pipeline import WeekData
 from hm_platform.storage.warehouse import connect
@@ -45,12 +45,14 @@ def _snapshots(table: Read, week: date, splits: Sequence[str]) -> Iterator[Snaps
     return load_snapshots(
         week,
         splits,
-        table("features.articles", where=wanted),
-        table("features.customers", where=wanted),
-        table("features.purchase_histories", where=wanted),
-        table("features.copurchases", where=wanted),
-        table("datasets.article_index"),
-        table("datasets.customer_index"),
+        FeatureTables(
+            articles=table("features.articles", where=wanted),
+            customers=table("features.customers", where=wanted),
+            purchase_histories=table("features.purchase_histories", where=wanted),
+            copurchases=table("features.copurchases", where=wanted),
+            article_index=table("datasets.article_index"),
+            customer_index=table("datasets.customer_index"),
+        ),
     )
 
 

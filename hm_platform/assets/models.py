@@ -116,7 +116,7 @@ def recommender(
     """
     from hm_platform.behaviour.plots import curves_markdown
     from hm_platform.features.encoders import Encoders
-    from hm_platform.features.loading import load_snapshots
+    from hm_platform.features.loading import FeatureTables, load_snapshots
     from hm_platform.modelling.model_store import CARD, RANKER_CURVES, read_curves
     from hm_platform.modelling.pipeline import WeekData, train_week
 
@@ -125,12 +125,14 @@ def recommender(
     snapshot, *past_snapshots = load_snapshots(
         built,
         ["validation", *past],
-        articles_features,
-        customers_features,
-        purchase_histories_features,
-        copurchases_features,
-        article_index,
-        customer_index,
+        FeatureTables(
+            articles=articles_features,
+            customers=customers_features,
+            purchase_histories=purchase_histories_features,
+            copurchases=copurchases_features,
+            article_index=article_index,
+            customer_index=customer_index,
+        ),
     )
     # The IO manager takes the folder over.
     folder = Path(tempfile.mkdtemp(prefix="hm-model-"))

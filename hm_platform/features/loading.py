@@ -26,53 +26,37 @@ from hm_platform.features.workspace import Rows, require
 from hm_platform.machine import give_back_memory
 
 
-def load_snapshot(
-    week: date,
-    split: str,
-    article_features: Rows,
-    customer_features: Rows,
-    purchase_histories: Rows,
-    copurchases: Rows,
-    article_index: pa.Table,
-    customer_index: pa.Table,
-) -> Snapshot:
+@dataclass(frozen=True, kw_only=True)
+class FeatureTables:
+    """What a snapshot is made of: the tables of one week, of these splits and maybe of others, with
+    their rows in any order. The four of ``features/*``, and the two of ``datasets/*`` that number
+    articles and customers."""
+
+    articles: Rows
+    customers: Rows
+    purchase_histories: Rows
+    copurchases: Rows
+    article_index: pa.Table
+    customer_index: pa.Table
+
+
+def load_snapshot(week: date, split: str, tables: FeatureTables) -> Snapshot:
     """Put together what was known at the cut-off of ``split``.
 
-    The tables may hold other splits and be in any order. A ranking split takes the copurchases of
-    whichever ranking split there are some of, as long as they are not of a later cut-off; its
-    histories are those of the customers who bought something in its week or the week before, and
-    empty for others.
+    A ranking split takes the copurchases of whichever ranking split there are some of, as long as
+    they are not of a later cut-off; its histories are those of the customers who bought something
+    in its week or the week before, and empty for others.
 
     Raises
     ------
     FeatureError : when a table lacks a column or has no row for the week and split, when the
         tables are of different cut-offs, or when their rows are not those of the indices.
     """
-    return next(
-        load_snapshots(
-            week,
-            [split],
-            article_features,
-            customer_features,
-            purchase_histories,
-            copurchases,
-            article_index,
-            customer_index,
-        )
-    )
+    return next(load_snapshots(week, [split], tables))
 
 
-def load_snapshots(
-    week: date,
-    splits: Sequence[str],
-    article_features: Rows,
-    customer_features: Rows,
-    purchase_histories: Rows,
-    copurchases: Rows,
-    article_index: pa.Table,
-    customer_index: pa.Table,
-) -> Iterator[Snapshot]:
-    """The snapshots of several splits, one at a time; the arguments are as in load_snapshot.
+def load_snapshots(week: date, splits: Sequence[str], tables: FeatureTables) -> Iterator[Snapshot]:
+    """The snapshots of several splits, one at a time, each as by load_snapshot.
 
     Everything is read before the first snapshot. A feature that is the same at two cut-offs, as
     attributes are, is one array.
@@ -84,13 +68,13 @@ def load_snapshots(
             raise FeatureError(
                 f"there is no split {split!r} to load, only {', '.join(SPLITS)} and ranking_<weeks>"
             )
-    article_ids, training_articles = _index(article_index, "article")
-    customer_ids, training_customers = _index(customer_index, "customer")
+    article_ids, training_articles = _index(tables.article_index, "article")
+    customer_ids, training_customers = _index(tables.customer_index, "customer")
     n_articles, n_customers = len(article_ids), len(customer_ids)
-    articles = _entities(article_features, "articles", week, splits, article_ids)
-    customers = _entities(customer_features, "customers", week, splits, customer_ids)
-    past = by_split(purchase_histories, "purchase_histories", week, splits)
-    near = copurchases
+    articles = _entities(tables.articles, "articles", week, splits, article_ids)
+    customers = _entities(tables.customers, "customers", week, splits, customer_ids)
+    past = by_split(tables.purchase_histories, "purchase_histories", week, splits)
+    near = tables.copurchases
     if isinstance(near, pa.RecordBatchReader):
         near = near.read_all()
     # Of what was read in large pieces, much is free again and still this process's.

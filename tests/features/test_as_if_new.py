@@ -42,16 +42,7 @@ ENCODERS = SHOP.fit()
 
 def snapshot(known: World) -> Snapshot:
     """A shop's test snapshot."""
-    return load_snapshot(
-        WEEK,
-        "test",
-        known.article_features(ENCODERS),
-        known.customer_features(ENCODERS),
-        known.purchase_histories(),
-        known.copurchases(),
-        known.article_index,
-        known.customer_index,
-    )
+    return load_snapshot(WEEK, "test", known.feature_tables(ENCODERS))
 
 
 purchases = st.lists(

@@ -30,17 +30,7 @@ ENCODERS = shop([(20, "w", "a", 1)]).fit()
 
 def snapshot(bought: Bought) -> Snapshot:
     """The test snapshot of a shop with these purchases."""
-    known = shop(bought)
-    return load_snapshot(
-        WEEK,
-        "test",
-        known.article_features(ENCODERS),
-        known.customer_features(ENCODERS),
-        known.purchase_histories(),
-        known.copurchases(),
-        known.article_index,
-        known.customer_index,
-    )
+    return load_snapshot(WEEK, "test", shop(bought).feature_tables(ENCODERS))
 
 
 def transactions(bought: Bought) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -25,18 +26,15 @@ SHOP = world(
     customers="xyz",
     customer_rows=[{"customer_id": "y", "age": 30}],
 )
-TABLES = {
-    "article_features": SHOP.article_features(),
-    "customer_features": SHOP.customer_features(),
-    "purchase_histories": SHOP.purchase_histories(),
-    "copurchases": SHOP.copurchases(),
-    "article_index": SHOP.article_index,
-    "customer_index": SHOP.customer_index,
-}
+TABLES = SHOP.feature_tables()
 
 
 def load(split: str = "test", **changed: Any) -> Snapshot:
-    return load_snapshot(WEEK, split, **(TABLES | changed))
+    return load_snapshot(WEEK, split, replace(TABLES, **changed))
+
+
+def of_test(table: pa.Table) -> pa.Table:
+    return table.filter(pc.equal(table["split"], "test"))
 
 
 def same(one: Snapshot, other: Snapshot) -> bool:
@@ -88,12 +86,12 @@ def test_the_order_and_the_chunks_of_the_tables_do_not_matter() -> None:
     def scattered(table: pa.Table) -> pa.Table:
         return pa.concat_tables(table.slice(i, 1) for i in reversed(range(len(table))))
 
-    assert same(load(), load(**{name: scattered(table) for name, table in TABLES.items()}))
+    assert same(load(), load(**{name: scattered(table) for name, table in vars(TABLES).items()}))
 
 
 def test_streams_will_do_for_what_is_large() -> None:
     streams = {
-        name: TABLES[name].to_reader(max_chunksize=1)
+        name: getattr(TABLES, name).to_reader(max_chunksize=1)
         for name in ("purchase_histories", "copurchases")
     }
 
@@ -102,8 +100,8 @@ def test_streams_will_do_for_what_is_large() -> None:
 
 def test_arrays_share_memory_with_a_table_of_one_split() -> None:
     only = {
-        name: TABLES[name].filter(pc.equal(TABLES[name]["split"], "test")).combine_chunks()
-        for name in ("article_features", "purchase_histories")
+        name: of_test(getattr(TABLES, name)).combine_chunks()
+        for name in ("articles", "purchase_histories")
     }
 
     snapshot = load(**only)
@@ -111,7 +109,7 @@ def test_arrays_share_memory_with_a_table_of_one_split() -> None:
     for array, column in (
         (
             snapshot.articles["purchases_total"],
-            only["article_features"]["purchases_total"].chunk(0),
+            only["articles"]["purchases_total"].chunk(0),
         ),
         (
             snapshot.histories.articles,
@@ -122,7 +120,7 @@ def test_arrays_share_memory_with_a_table_of_one_split() -> None:
 
 
 def test_what_is_the_same_at_two_cut_offs_is_held_once() -> None:
-    test, serving = load_snapshots(WEEK, ["test", "serving"], **TABLES)
+    test, serving = load_snapshots(WEEK, ["test", "serving"], TABLES)
     assert same(test, load("test"))
     assert same(serving, load("serving"))
     assert test.customers["age_band_code"] is serving.customers["age_band_code"]
@@ -130,13 +128,13 @@ def test_what_is_the_same_at_two_cut_offs_is_held_once() -> None:
 
 
 def test_an_id_that_is_not_that_of_its_number_is_refused_from_a_stream_too() -> None:
-    features = TABLES["customer_features"]
+    features = TABLES.customers
     at = features.column_names.index("customer_id")
     ids = pa.array(["y" if each == "x" else each for each in features["customer_id"].to_pylist()])
     swapped = features.set_column(at, "customer_id", ids)
     for rows in (swapped, swapped.to_reader(2)):
         with pytest.raises(FeatureError, match="another id"):
-            load(customer_features=rows)
+            load(customers=rows)
 
 
 def test_how_many_were_in_training_is_taken_from_the_indices() -> None:
@@ -148,7 +146,7 @@ def test_how_many_were_in_training_is_taken_from_the_indices() -> None:
 
 
 def replaced(table: str, column: str, values: list[Any]) -> pa.Table:
-    rows = TABLES[table].filter(pc.equal(TABLES[table]["split"], "test"))
+    rows = of_test(getattr(TABLES, table))
     place = rows.schema.get_field_index(column)
     return rows.set_column(place, column, pa.array(values, rows.schema.field(column).type))
 
@@ -156,11 +154,11 @@ def replaced(table: str, column: str, values: list[Any]) -> pa.Table:
 @pytest.mark.parametrize(
     ("table", "column", "values", "message"),
     [
-        ("article_features", "article_id", ["a", "c", "b"], "row i must be the article"),
-        ("article_features", "article_index", [0, 1, 3], "row i must be the article"),
-        ("customer_features", "customer_id", ["y", "x", "z"], "row i must be the customer"),
-        ("article_features", "purchases_total", [1, None, 2], "1 nulls in purchases_total"),
-        ("customer_features", "cutoff", [date(2020, 1, 1)] * 3, "different cut-offs"),
+        ("articles", "article_id", ["a", "c", "b"], "row i must be the article"),
+        ("articles", "article_index", [0, 1, 3], "row i must be the article"),
+        ("customers", "customer_id", ["y", "x", "z"], "row i must be the customer"),
+        ("articles", "purchases_total", [1, None, 2], "1 nulls in purchases_total"),
+        ("customers", "cutoff", [date(2020, 1, 1)] * 3, "different cut-offs"),
         ("copurchases", "cutoff", [date(2020, 1, 1)] * 2, "not of the cut-off"),
         ("copurchases", "article_index", [0, 0], "distinct and below 3"),
         ("copurchases", "article_index", [0, 3], "distinct and below 3"),
@@ -168,7 +166,7 @@ def replaced(table: str, column: str, values: list[Any]) -> pa.Table:
         ("copurchases", "scores", [[1.0], [1.0, 1.0]], "scores does not have an element"),
         ("purchase_histories", "days", [[1, None]], "days does not have an element"),
         ("purchase_histories", "articles", [[0, -1]], "articles holds an index"),
-        ("article_features", "split", ["serving"] * 3, "no rows for week 2020-09-16, split test"),
+        ("articles", "split", ["serving"] * 3, "no rows for week 2020-09-16, split test"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -180,7 +178,7 @@ def test_what_does_not_fit_is_refused(
 
 def test_a_missing_feature_is_named() -> None:
     with pytest.raises(FeatureError, match=r"features/articles has no column index_code"):
-        load(article_features=TABLES["article_features"].drop_columns(["index_code"]))
+        load(articles=TABLES.articles.drop_columns(["index_code"]))
 
 
 def test_an_index_with_a_gap_or_with_training_last_is_refused() -> None:
@@ -198,18 +196,7 @@ def test_an_unknown_split_is_named() -> None:
 
 
 def test_a_shop_without_purchases_is_a_snapshot_too() -> None:
-    shop = world([])
-
-    snapshot = load_snapshot(
-        WEEK,
-        "serving",
-        shop.article_features(),
-        shop.customer_features(),
-        shop.purchase_histories(),
-        shop.copurchases(),
-        shop.article_index,
-        shop.customer_index,
-    )
+    snapshot = load_snapshot(WEEK, "serving", world([]).feature_tables())
 
     assert snapshot.histories.lengths().tolist() == [0, 0]
     assert snapshot.copurchases.offsets.tolist() == [0, 0, 0, 0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from datetime import date, timedelta
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 
@@ -172,17 +171,12 @@ SHOP = world(
 def snapshot_of(
     split: str, copurchase_cutoffs: dict[str, date], streamed: bool = False
 ) -> Snapshot:
-    near: pa.Table | pa.RecordBatchReader = SHOP.copurchases(copurchase_cutoffs)
-    return load_snapshot(
-        WEEK,
-        split,
-        SHOP.article_features(cutoffs=ALL_CUTOFFS),
-        SHOP.customer_features(cutoffs=ALL_CUTOFFS),
-        SHOP.purchase_histories(ALL_CUTOFFS),
-        near.to_reader() if streamed else near,
-        SHOP.article_index,
-        SHOP.customer_index,
+    near = SHOP.copurchases(copurchase_cutoffs)
+    tables = dataclasses.replace(
+        SHOP.feature_tables(cutoffs=ALL_CUTOFFS),
+        copurchases=near.to_reader() if streamed else near,
     )
+    return load_snapshot(WEEK, split, tables)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -52,21 +52,17 @@ def shop() -> World:
 
 
 SHOP = shop()
-HISTORIES, COPURCHASES = SHOP.purchase_histories(), SHOP.copurchases()
+TABLES = SHOP.feature_tables()
 
 
 def snapshot(encoders: Encoders) -> Snapshot:
     """What is computed with these encoders."""
-    return load_snapshot(
-        WEEK,
-        "serving",
-        SHOP.article_features(encoders),
-        SHOP.customer_features(encoders),
-        HISTORIES,
-        COPURCHASES,
-        SHOP.article_index,
-        SHOP.customer_index,
+    tables = replace(
+        TABLES,
+        articles=SHOP.article_features(encoders),
+        customers=SHOP.customer_features(encoders),
     )
+    return load_snapshot(WEEK, "serving", tables)
 
 
 def encoders(words: tuple[str, ...], age: Scaler = UNIT, price: Scaler = UNIT) -> Encoders:

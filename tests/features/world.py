@@ -19,6 +19,7 @@ from hm_platform.features.driver import (
     purchase_histories,
 )
 from hm_platform.features.encoders import SCALERS, VOCABULARIES, Encoders, Scaler
+from hm_platform.features.loading import FeatureTables
 
 WEEK = date(2020, 9, 16)
 CUTOFFS = {
@@ -120,6 +121,18 @@ class World:
             self.weekly_customer_article_purchases,
             **options,
         ).read_all()
+
+    def feature_tables(
+        self, encoders: Encoders = NOTHING_FITTED, cutoffs: dict[str, date] = CUTOFFS
+    ) -> FeatureTables:
+        return FeatureTables(
+            articles=self.article_features(encoders, cutoffs),
+            customers=self.customer_features(encoders, cutoffs),
+            purchase_histories=self.purchase_histories(cutoffs),
+            copurchases=self.copurchases(cutoffs),
+            article_index=self.article_index,
+            customer_index=self.customer_index,
+        )
 
 
 def index(entity: str, ids: Sequence[str], in_training: int) -> pa.Table:

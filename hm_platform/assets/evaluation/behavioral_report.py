@@ -151,7 +151,7 @@ def behavioral_report(
     from hm_platform.behaviour.week import audit, catalogue, served_lists, volume, week_before
     from hm_platform.drift.view import drift_view
     from hm_platform.features.encoders import Encoders
-    from hm_platform.features.loading import load_snapshot
+    from hm_platform.features.loading import FeatureTables, load_snapshot
     from hm_platform.features.picture import feature_graph_svg
     from hm_platform.modelling.metrics import purchased
     from hm_platform.modelling.pipeline import open_model
@@ -190,12 +190,14 @@ def behavioral_report(
     snapshot = load_snapshot(
         built,
         "test",
-        articles_features,
-        customers_features,
-        purchase_histories_features,
-        copurchases_features,
-        article_index,
-        customer_index,
+        FeatureTables(
+            articles=articles_features,
+            customers=customers_features,
+            purchase_histories=purchase_histories_features,
+            copurchases=copurchases_features,
+            article_index=article_index,
+            customer_index=customer_index,
+        ),
     )
     context.log.info(f"scoring the lists of {len(bought.customers):,} customers who bought")
     fitted = Encoders.from_table(encoders)

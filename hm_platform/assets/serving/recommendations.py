@@ -63,7 +63,7 @@ def recommendations(
     model it is of and where it came from.
     """
     from hm_platform.features.encoders import Encoders
-    from hm_platform.features.loading import load_snapshot
+    from hm_platform.features.loading import FeatureTables, load_snapshot
     from hm_platform.serving.publish import publish
 
     choice, opened = choice_for(week(context), tables, models, recommender)
@@ -75,12 +75,14 @@ def recommendations(
     snapshot = load_snapshot(
         week(context),
         "serving",
-        articles_features,
-        customers_features,
-        purchase_histories_features,
-        copurchases_features,
-        article_index,
-        customer_index,
+        FeatureTables(
+            articles=articles_features,
+            customers=customers_features,
+            purchase_histories=purchase_histories_features,
+            copurchases=copurchases_features,
+            article_index=article_index,
+            customer_index=customer_index,
+        ),
     )
     context.log.info(
         f"recommending to {snapshot.n_customers:,} customers with {choice.recommender} of "

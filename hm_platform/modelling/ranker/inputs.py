@@ -16,8 +16,8 @@ from hm_platform.features.graphs import execute
 from hm_platform.features.snapshot import Histories, Snapshot
 from hm_platform.modelling.baselines.popularity import WEEK_DAYS, SegmentShares
 from hm_platform.modelling.candidates import Candidates
-from hm_platform.modelling.ranker import pair_features
-from hm_platform.modelling.ranker.pair_features import GroupHistory
+from hm_platform.modelling.ranker.pair_features import MODULES
+from hm_platform.modelling.ranker.pair_features.kinds import GroupHistory
 from hm_platform.modelling.ranking import find, gather_rows
 from hm_platform.modelling.two_tower import TwoTowerScorer
 
@@ -32,7 +32,7 @@ AGE_PRIOR = 5.0
 @cache
 def graph() -> driver.Driver:
     """The Hamilton driver of the pair features."""
-    return driver.Builder().with_modules(pair_features).build()
+    return driver.Builder().with_modules(*MODULES).build()
 
 
 @cache

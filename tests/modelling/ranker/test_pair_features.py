@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hm_platform.modelling.ranker import pair_features as features
-from hm_platform.modelling.ranker.pair_features import GroupHistory
+from hm_platform.modelling.ranker.pair_features import articles, customers, history, kinds
+from hm_platform.modelling.ranker.pair_features.kinds import GroupHistory
 
 NAN = np.nan
 
@@ -21,11 +21,11 @@ def same(found: np.ndarray, *expected: float) -> None:
 
 
 def test_share_of_trips():
-    same(features.share_of_trips(floats(3, 1, NAN), floats(4, 5, NAN)), 0.75, 0.2, NAN)
+    same(history.share_of_trips(floats(3, 1, NAN), floats(4, 5, NAN)), 0.75, 0.2, NAN)
 
 
 @pytest.mark.parametrize(
-    "share", [features.share_of_trips_14, features.share_of_trips_60, features.share_of_trips_180]
+    "share", [history.share_of_trips_14, history.share_of_trips_60, history.share_of_trips_180]
 )
 def test_decayed_shares(share):
     same(share(floats(0.5, NAN, 0.5), floats(2, 2, 0)), 0.25, NAN, NAN)
@@ -37,29 +37,29 @@ PREVIOUS, DAYS = floats(-1, 20, 10, NAN), floats(1, 3, 2, NAN)
 
 
 def test_gap_is_the_mean_of_days_between_purchases():
-    same(features.gap(FIRST, LAST, DAYS), NAN, 13, 1, NAN)
+    same(history.gap(FIRST, LAST, DAYS), NAN, 13, 1, NAN)
 
 
 def test_latest_gap_is_between_the_last_two():
-    same(features.latest_gap(PREVIOUS, LAST, DAYS), NAN, 16, 1, NAN)
+    same(history.latest_gap(PREVIOUS, LAST, DAYS), NAN, 16, 1, NAN)
 
 
 def test_due_is_one_when_the_gap_has_passed_again():
-    gap = features.gap(FIRST, LAST, DAYS)
-    same(features.due(LAST, gap), NAN, 4 / 13, 9, NAN)
-    same(features.due(floats(7, 7), floats(7, 0.5)), 1, 7)
-    latest = features.latest_gap(PREVIOUS, LAST, DAYS)
-    same(features.due_by_latest_gap(LAST, latest), NAN, 0.25, 9, NAN)
+    gap = history.gap(FIRST, LAST, DAYS)
+    same(history.due(LAST, gap), NAN, 4 / 13, 9, NAN)
+    same(history.due(floats(7, 7), floats(7, 0.5)), 1, 7)
+    latest = history.latest_gap(PREVIOUS, LAST, DAYS)
+    same(history.due_by_latest_gap(LAST, latest), NAN, 0.25, 9, NAN)
 
 
 def test_due_by_trips_counts_shopping_days():
     # Trips since the last purchase, and from the first on: three with the article in six.
     since, first = floats(2, 1, 0, NAN), floats(3, 7, 2, NAN)
-    same(features.due_by_trips(since, first, DAYS), NAN, 2 / (6 / 3), 1 / (2 / 2), NAN)
+    same(history.due_by_trips(since, first, DAYS), NAN, 2 / (6 / 3), 1 / (2 / 2), NAN)
 
 
 def test_due_by_article_takes_everybodys_gap():
-    same(features.due_by_article(LAST, floats(10, 8, 0.5, 10)), 0.5, 0.5, 9, NAN)
+    same(history.due_by_article(LAST, floats(10, 8, 0.5, 10)), 0.5, 0.5, 9, NAN)
 
 
 KIND = GroupHistory(
@@ -73,41 +73,41 @@ KIND = GroupHistory(
 
 def test_due_by_kind_is_in_units_of_the_gap_between_purchases_of_the_kind():
     # 30 days hold three gaps; two articles on one day have none, which counts as a day.
-    for due in (features.type_due, features.product_due):
+    for due in (kinds.type_due, kinds.product_due):
         same(due(KIND), NAN, 0.3, 6, NAN)
 
 
 def test_share_of_kind():
-    for share in (features.share_of_type, features.share_of_product):
+    for share in (kinds.share_of_type, kinds.share_of_product):
         same(share(floats(0.5, NAN, 0.2, NAN), KIND), 1, NAN, 0.25, NAN)
 
 
 def test_what_is_told_of_a_kind():
-    same(features.type_days_since_last(KIND), 5, 3, 6, NAN)
-    same(features.type_shopping_days(KIND), 1, 4, 2, NAN)
-    same(features.type_articles(KIND), 1, 3, 2, NAN)
-    same(features.type_decayed_60(KIND), 0.5, 2, 0.8, NAN)
-    same(features.product_days_since_last(KIND), 5, 3, 6, NAN)
-    same(features.product_decayed_60(KIND), 0.5, 2, 0.8, NAN)
-    same(features.product_articles(KIND), 1, 3, 2, NAN)
+    same(kinds.type_days_since_last(KIND), 5, 3, 6, NAN)
+    same(kinds.type_shopping_days(KIND), 1, 4, 2, NAN)
+    same(kinds.type_articles(KIND), 1, 3, 2, NAN)
+    same(kinds.type_decayed_60(KIND), 0.5, 2, 0.8, NAN)
+    same(kinds.product_days_since_last(KIND), 5, 3, 6, NAN)
+    same(kinds.product_decayed_60(KIND), 0.5, 2, 0.8, NAN)
+    same(kinds.product_articles(KIND), 1, 3, 2, NAN)
 
 
 def test_trend_is_one_for_what_sells_as_before():
-    same(features.trend(floats(0, 5, 9, 0), floats(0, 20, 16, 12)), 1, 1, 2, 0.25)
+    same(articles.trend(floats(0, 5, 9, 0), floats(0, 20, 16, 12)), 1, 1, 2, 0.25)
 
 
 def test_price_against_habit():
-    same(features.price_against_habit(floats(1.5, 0, 1), floats(1, 0.5, NAN)), 0.5, -0.5, NAN)
+    same(articles.price_against_habit(floats(1.5, 0, 1), floats(1, 0.5, NAN)), 0.5, -0.5, NAN)
 
 
 def test_repeats_are_different_articles_a_purchase():
-    same(features.customer_repeats(floats(3, 4, 0), floats(12, 4, 0)), 0.25, 1, NAN)
+    same(customers.customer_repeats(floats(3, 4, 0), floats(12, 4, 0)), 0.25, 1, NAN)
 
 
 def test_the_difference_of_ages_has_no_sign():
-    same(features.age_against_buyers(floats(1, -1), floats(-0.5, 0.5)), 1.5, 1.5)
+    same(customers.age_against_buyers(floats(1, -1), floats(-0.5, 0.5)), 1.5, 1.5)
 
 
 def test_the_difference_of_channels_has_no_sign_and_is_unknown_where_either_is():
     customer, article = floats(1, 0.25, 0.5, NAN, 0.5), floats(0, 0.75, 0.5, 0.5, NAN)
-    same(features.channel_against_habit(customer, article), 1, 0.5, 0, NAN, NAN)
+    same(customers.channel_against_habit(customer, article), 1, 0.5, 0, NAN, NAN)
