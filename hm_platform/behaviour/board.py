@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from hm_platform.behaviour import measures, wording
 from hm_platform.behaviour.inputs import ReportInputs
-
-if TYPE_CHECKING:
-    from hm_platform.behaviour.reclist_tests import BehavioralResults
+from hm_platform.behaviour.results import BehavioralResults
 
 SCHEMA = pa.schema(
     [

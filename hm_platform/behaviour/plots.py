@@ -10,15 +10,12 @@ import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hm_platform.behaviour import wording
 from hm_platform.behaviour.charts import Chart, DotRow, dots, lines, shares
 from hm_platform.behaviour.inputs import Epoch, ReportInputs
-
-if TYPE_CHECKING:
-    # RecList brings pandas, which the training curves need not wait for.
-    from hm_platform.behaviour.reclist_tests import BehavioralResults
+from hm_platform.behaviour.results import BehavioralResults
 
 
 def activity_chart(inputs: ReportInputs, groups: Sequence[Mapping[str, Any]]) -> Chart:

@@ -1,23 +1,16 @@
 """The behavioural tests as RecList runs them.
 
 RecList collects the methods marked with ``rec_test``, calls them and keeps their results; a
-method's docstring is the description that people read beside the result. RecList's own console
-output, clock-stamped folders and plots are switched off: the report and Dagster show the results.
-The computing is in the modules beside this one; what results must be is in ``thresholds.toml``.
+method's docstring is the description that people read beside the result. The computing is in the
+modules beside this one; what results must be is in ``thresholds.toml``.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
-import rich
 from reclist.charts import CHART_TYPE
-from reclist.logs import RecLogger
-from reclist.reclist import RecList, rec_test
+from reclist.reclist import rec_test
 
 from hm_platform.behaviour import (
     beyond,
@@ -32,66 +25,18 @@ from hm_platform.behaviour import (
 from hm_platform.behaviour import groups as divided
 from hm_platform.behaviour.bootstrap import Bootstrap
 from hm_platform.behaviour.effects import Effect, Outcome
-from hm_platform.behaviour.inputs import BehaviourError, ReportInputs
-from hm_platform.behaviour.thresholds import declared, judge
-from hm_platform.behaviour.verdict import Verdict
+from hm_platform.behaviour.inputs import ReportInputs
+from hm_platform.behaviour.results import BehavioralResult, BehavioralResults
+from hm_platform.behaviour.silent import SilentRecList
 
 
-@dataclass(frozen=True)
-class BehavioralResult:
-    """One test's outcome.
-
-    effects : what thresholds can be set on
-    result : what the page shows beside them: dicts, lists, strings and numbers only
-    """
-
-    name: str
-    description: str
-    effects: tuple[Effect, ...]
-    result: Any
-
-
-@dataclass(frozen=True)
-class BehavioralResults:
-    """All tests of one week, in the order in which they ran.
-
-    board : recommender -> its metrics with their intervals
-    """
-
-    week: date
-    tests: tuple[BehavioralResult, ...]
-    board: Mapping[str, Sequence[Effect]]
-
-    def __getitem__(self, name: str) -> BehavioralResult:
-        for test in self.tests:
-            if test.name == name:
-                return test
-        raise BehaviourError(f"there is no behavioural test {name!r}")
-
-    def verdict(self) -> Verdict:
-        """What the platform's thresholds say of every effect."""
-        found = {test.name: test.effects for test in self.tests}
-        return Verdict(judge(found, declared()), tuple(found))
-
-
-class _Silent(RecLogger):
-    """RecList's logger that logs nothing: the results are read from the RecList itself."""
-
-    def write(self, label: str, value: object) -> None:
-        pass
-
-    def save_plot(self, name: str, fig: object, *args: object, **kwargs: object) -> None:
-        pass
-
-
-class BehavioralRecList(RecList):
+class BehavioralRecList(SilentRecList):
     """What a list of recommendations must be looked at for, over all test customers."""
 
     def __init__(self, inputs: ReportInputs) -> None:
         super().__init__(model_name=inputs.challenger)
         self.inputs = inputs
         self.bootstrap = Bootstrap(inputs.n, inputs.seed)
-        self.logger_service = _Silent()
 
     @rec_test("accuracy", display_type=CHART_TYPE.BARS)
     def test_accuracy(self) -> Outcome:
@@ -307,27 +252,6 @@ class BehavioralRecList(RecList):
 
     def _articles(self, groups: slices.Slice) -> Outcome:
         return Outcome(divided.of_articles(self.inputs, groups, self.bootstrap))
-
-    def __call__(self, verbose: bool = True, *args: object, **kwargs: object) -> None:
-        """Run the tests; RecList's progress bar goes to rich's shared console, which is muted."""
-        console = rich.get_console()
-        was_quiet, console.quiet = console.quiet, True
-        try:
-            super().__call__(verbose, *args, **kwargs)
-        finally:
-            console.quiet = was_quiet
-
-    def create_data_store(self) -> str:
-        """No folder: RecList would name one after the clock."""
-        return ""
-
-    def _display_rich_table(self, table_name: str, results: list) -> None:
-        pass
-
-    def _generate_report_and_plot(
-        self, test_results: list, meta_store_path: str
-    ) -> Mapping[str, object]:
-        return {}
 
 
 def run_behavioral_tests(inputs: ReportInputs) -> BehavioralResults:

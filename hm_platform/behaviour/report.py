@@ -14,7 +14,7 @@ from hm_platform.behaviour import plots, sections, tables, wording
 from hm_platform.behaviour.examples import Example, examples
 from hm_platform.behaviour.inputs import Epoch, ReportInputs, ServingNow, Sources
 from hm_platform.behaviour.pages import drawn, page
-from hm_platform.behaviour.reclist_tests import BehavioralResults
+from hm_platform.behaviour.results import BehavioralResults
 
 
 def render_html(inputs: ReportInputs, results: BehavioralResults) -> str:

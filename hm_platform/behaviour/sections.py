@@ -12,7 +12,7 @@ from hm_platform.behaviour.charts_intervals import Estimate, intervals
 from hm_platform.behaviour.effects import Effect
 from hm_platform.behaviour.groups import SPREAD
 from hm_platform.behaviour.inputs import ReportInputs
-from hm_platform.behaviour.reclist_tests import BehavioralResults
+from hm_platform.behaviour.results import BehavioralResults
 from hm_platform.behaviour.tables import View, plain_row
 from hm_platform.behaviour.thresholds import FEWEST, Judged, declared
 from hm_platform.behaviour.verdict import Verdict

@@ -9,7 +9,7 @@ from hm_platform.behaviour import plots, wording
 from hm_platform.behaviour.board import best_of
 from hm_platform.behaviour.cold_customers import REFERENCE
 from hm_platform.behaviour.inputs import Epoch, ReportInputs, Sources
-from hm_platform.behaviour.reclist_tests import BehavioralResults
+from hm_platform.behaviour.results import BehavioralResults
 
 View = dict[str, Any]
 """What the template reads."""

@@ -24,7 +24,8 @@ import pytest
 from hm_platform.behaviour.cold_articles import ColdArticles, ColdScores
 from hm_platform.behaviour.cold_customers import AsIfNew
 from hm_platform.behaviour.inputs import CATALOGUE, Evaluated, ReportInputs, Sources, SplitVolume
-from hm_platform.behaviour.reclist_tests import BehavioralResults, run_behavioral_tests
+from hm_platform.behaviour.reclist_tests import run_behavioral_tests
+from hm_platform.behaviour.results import BehavioralResults
 from hm_platform.features.snapshot import Histories, Neighbours, Snapshot
 from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.metrics import Purchased, evaluate

@@ -9,7 +9,7 @@ import pytest
 
 from hm_platform.behaviour.board import best_of, board_table, board_text
 from hm_platform.behaviour.inputs import ReportInputs
-from hm_platform.behaviour.reclist_tests import BehavioralResults
+from hm_platform.behaviour.results import BehavioralResults
 
 METRICS = [
     *("map@3", "recall@3", "ndcg@3", "hit_rate@3", "mrr@3"),

@@ -19,7 +19,8 @@ from hm_platform.behaviour.plots import (
     picture,
     training_markdown,
 )
-from hm_platform.behaviour.reclist_tests import BehavioralResults, run_behavioral_tests
+from hm_platform.behaviour.reclist_tests import run_behavioral_tests
+from hm_platform.behaviour.results import BehavioralResults
 
 IMAGE = re.compile(r"!\[([^\]]+)\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)")
 

@@ -14,11 +14,8 @@ from reclist.reclist import RecList
 from hm_platform.behaviour import comparing, measures
 from hm_platform.behaviour.bootstrap import Bootstrap
 from hm_platform.behaviour.inputs import BehaviourError, ReportInputs
-from hm_platform.behaviour.reclist_tests import (
-    BehavioralRecList,
-    BehavioralResults,
-    run_behavioral_tests,
-)
+from hm_platform.behaviour.reclist_tests import BehavioralRecList, run_behavioral_tests
+from hm_platform.behaviour.results import BehavioralResults
 
 TESTS = [
     *("accuracy", "baselines", "last_published"),

@@ -22,8 +22,9 @@ from hm_platform.behaviour.inputs import (
     ReportInputs,
     Sources,
 )
-from hm_platform.behaviour.reclist_tests import BehavioralResults, run_behavioral_tests
+from hm_platform.behaviour.reclist_tests import run_behavioral_tests
 from hm_platform.behaviour.report import render_html, render_nobody_bought
+from hm_platform.behaviour.results import BehavioralResults
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.candidates import CandidateRecall
 from tests.behaviour.conftest import catalogue

@@ -12,7 +12,8 @@ import pytest
 from hm_platform.behaviour import sections
 from hm_platform.behaviour.effects import Effect
 from hm_platform.behaviour.inputs import ReportInputs, WeekBefore
-from hm_platform.behaviour.reclist_tests import BehavioralResults, run_behavioral_tests
+from hm_platform.behaviour.reclist_tests import run_behavioral_tests
+from hm_platform.behaviour.results import BehavioralResults
 from hm_platform.behaviour.sections import WORSE
 from hm_platform.behaviour.thresholds import Judged, Severity, Threshold
 from hm_platform.behaviour.verdict import Verdict

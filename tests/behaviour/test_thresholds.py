@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 import pytest
 
 from hm_platform.behaviour.effects import Effect
-from hm_platform.behaviour.reclist_tests import BehavioralRecList, BehavioralResults
+from hm_platform.behaviour.reclist_tests import BehavioralRecList
+from hm_platform.behaviour.results import BehavioralResults
 from hm_platform.behaviour.thresholds import (
     FEWEST,
     Bounds,

@@ -11,7 +11,7 @@ import pytest
 from hm_platform.behaviour.board import SCHEMA as BOARD
 from hm_platform.behaviour.board import board_table
 from hm_platform.behaviour.inputs import CATALOGUE, ReportInputs, SplitVolume, WeekBefore
-from hm_platform.behaviour.reclist_tests import BehavioralResults
+from hm_platform.behaviour.results import BehavioralResults
 from hm_platform.behaviour.verdict import SCHEMA as TESTS
 from hm_platform.behaviour.verdict import nobody_bought_table
 from hm_platform.behaviour.verdict import tests_table as rows_of_tests
