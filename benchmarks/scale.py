@@ -194,7 +194,8 @@ def table(results: Sequence[Scaled]) -> Table:
         title=f"{first.cores} cores, {first.memory_gb:.0f} GB of memory", title_justify="left"
     )
     for column in (
-        "scale", "purchases", "limit s", "row by row s", "data path s", "ratio", "a new week s",
+        "scale", "purchases", "limit s", "row by row s", "data path s", "to the limit",
+        "to row by row", "a new week s",
         "rows/s", "build s", "CPU s", "peak MB", "disk MB",
     ):  # fmt: skip
         found.add_column(column, justify="right")
@@ -203,6 +204,7 @@ def table(results: Sequence[Scaled]) -> Table:
             f"{each.scale:g}", f"{each.purchases:,}", f"{each.limit.wall_s:.1f}",
             f"{each.row_by_row.wall_s:.1f}" if each.row_by_row else "",
             f"{each.data_path_s:.1f}", f"{each.data_path_s / each.limit.wall_s:.2f}",
+            f"{each.data_path_s / each.row_by_row.wall_s:.2f}" if each.row_by_row else "",
             " ".join(f"{week.wall_s:.0f}" for week in each.new_weeks.values()),
             f"{each.purchases / each.data_path_s:,.0f}",
             f"{each.build.wall_s:.0f}", f"{each.build.cpu_s:.0f}", f"{each.build.peak_mb:,.0f}",
