@@ -24,7 +24,8 @@ articles and 32 million purchases in 105 weeks. Each is landed, loaded and built
 files, without checks, reasons or weeks that can be replaced. The *data path* is everything from
 landed files to the splits. *Row by row* is the join and the splits alone, by Python's dictionaries,
 as recommender tutorials do it (`benchmarks/row_by_row.py`), as far as its rows have room; both
-ratios are of the seconds of the data path to the other's. Memory is that of the largest process.
+ratios are of the seconds of the data path to the other's. Memory is that of the largest process, in
+MB of 2^20 bytes.
 """
 _COLUMNS = (
     "scale", "purchases", "row by row", "limit", "data path", "to row by row", "to the limit",
