@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import hashlib
 import io
 import zlib
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from blake3 import blake3
 
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.zone import LandedFile
@@ -37,7 +38,7 @@ LINE_LIMIT = 500_000
 class Content:
     """What one pass over a file's bytes tells.
 
-    hash : SHA-256 in hex, of a ``.gz`` file's unpacked bytes, so that it equals the plain file's
+    hash : BLAKE3 in hex, of a ``.gz`` file's unpacked bytes, so that it equals the plain file's
     empty : nothing but white space at most
     is_ascii : whether all bytes are ASCII
     has_quotes, has_underscores : whether any is a double quote, or a low line
@@ -88,7 +89,7 @@ def opened(file: LandedFile) -> Iterator[BinaryIO]:
 
 def examine(file: LandedFile) -> Content:
     """Read ``file`` once, a block at a time. Raises as opened() does, and OSError."""
-    digest = hashlib.sha256()
+    digest = blake3()
     with opened(file) as stream:
         if file.is_parquet:
             empty = True
