@@ -56,8 +56,8 @@ class LandingResource(ConfigurableResource):
 
 
 class TablesResource(ConfigurableResource):
-    """Reads of tables that are not an asset's inputs: what a table held before this run, or what
-    this run has written to it."""
+    """Reads of tables that are not an asset's inputs: what a table held before this run, what
+    this run has written to it, or weeks of which the run's plan says which they are."""
 
     storage: StorageResource
 
@@ -129,6 +129,13 @@ class TablesResource(ConfigurableResource):
         """Some columns of one week of the table (schema, table); of the rows that are ``only``."""
         schema, table = key
         return self._stream(_week(schema, table, week, columns, only))
+
+    def between(
+        self, key: Sequence[str], start: date, end: date, columns: Sequence[str]
+    ) -> pa.RecordBatchReader:
+        """Some columns of the weeks of the table (schema, table) that begin in [start, end)."""
+        schema, table = key
+        return self._stream(Slice(schema, table, (start, end), columns=columns))
 
     def weekly(
         self, key: Sequence[str], week: date, columns: Sequence[str] = ()
@@ -218,8 +225,13 @@ class InstalledDbt(DbtCliResource):
     """The dbt that is installed beside this Python.
 
     dagster-dbt would ask it for its version before the first command of each run; dbt takes seconds
-    to answer and asks PyPI for newer releases. The installed package knows it too.
+    to answer and asks PyPI for newer releases. The installed package knows it too. And it would
+    make an adapter of dbt's in this process, in seconds again, for row counts and columns that
+    others fetch with it; here nobody does.
     """
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]
+        return None
 
     @cached_property
     def _cli_version(self) -> Version:

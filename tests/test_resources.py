@@ -7,8 +7,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dagster_dbt import DbtCliResource
 
-from hm_platform.resources import TablesResource
+from hm_platform.resources import InstalledDbt, TablesResource
 from hm_platform.storage.resource import LocalStorage
 
 WEEK = date(2020, 9, 16)
@@ -36,3 +37,15 @@ def test_what_some_customers_bought_before_a_week(tables: TablesResource) -> Non
 
 def test_nobody_bought_nothing(tables: TablesResource) -> None:
     assert len(tables.of_customers([], WEEK, ["week"])) == 0
+
+
+def test_weeks_that_begin_between_two_days(tables: TablesResource) -> None:
+    key = ["marts", "joined_transactions"]
+    found = tables.between(key, date(2020, 9, 9), WEEK, ["customer_id"]).read_all()
+    assert found.to_pydict() == {"customer_id": ["a", "a"]}
+
+
+def test_dagster_dbt_still_asks_for_an_adapter_where_it_is_told_that_there_is_none() -> None:
+    hook = "_initialize_dbt_core_adapter"
+    assert hook in vars(DbtCliResource)
+    assert hook in vars(InstalledDbt)

@@ -39,6 +39,7 @@ COMMON: dict[str, Any] = {
     "owners": OWNERS,
     "kinds": {"arrow", "duckdb"},
 }
+PURCHASES = ["marts", "joined_transactions"]
 
 
 @asset(
@@ -98,33 +99,29 @@ def _split(name: str, mapping: TimeWindowPartitionMapping, description: str) -> 
         key=["datasets", name],
         description=description,
         ins={
-            "purchases": AssetIn(
-                ["marts", "joined_transactions"],
-                metadata={
-                    "columns": [
-                        "t_dat", "customer_id", "article_id", "price", "sales_channel_id",
-                    ]
-                },
-                partition_mapping=mapping,
-            ),
             "articles": AssetIn(["datasets", "article_index"]),
             "customers": AssetIn(["datasets", "customer_index"]),
         },
-        # The record that all these weeks are loaded whole.
-        deps=[AssetDep(["marts", "loaded_weeks"], partition_mapping=mapping)],
+        deps=[
+            # Of the weeks that it may read, the plan says which: it is no input, but read below.
+            AssetDep(PURCHASES, partition_mapping=mapping),
+            # The record that all these weeks are loaded whole.
+            AssetDep(["marts", "loaded_weeks"], partition_mapping=mapping),
+        ],
         metadata={"partition_expr": "week", **declared(f"datasets.{name}")},
         **COMMON,
-    )  # fmt: skip
+    )
     def split(
         context: AssetExecutionContext,
         plan: PlanResource,
-        purchases: pa.RecordBatchReader,
+        tables: TablesResource,
         articles: pa.Table,
         customers: pa.Table,
     ) -> Output[pa.RecordBatchReader]:
         bounds = plan.for_week(week(context), CALENDAR)
-        made = splits.build_split(name, bounds, purchases, articles, customers)
         first_day, day_after = bounds.bounds[name]
+        purchases = tables.between(PURCHASES, first_day, day_after, splits.PURCHASE_COLUMNS)
+        made = splits.build_split(name, bounds, purchases, articles, customers)
         return Output(
             made.rows,
             data_version=DataVersion(made.fingerprint),

@@ -205,6 +205,32 @@ def test_the_fingerprint_knows_content_and_not_the_order_of_arrival() -> None:
     assert one.rows.read_all().equals(other.rows.read_all())
 
 
+def test_ids_are_those_of_the_numbers_in_whatever_order_the_indices_come() -> None:
+    rows = [(W, "a", "b", 1.0), (W, "b", "c", 2.0), (W, "c", "a", 3.0)]
+    articles, customers = indices(["a", "b", "c"])
+    test = build_split("test", plan(), purchases(rows), articles, customers)
+    reverse = pa.array([2, 1, 0])
+    other = build_split(
+        "test", plan(), purchases(rows), articles.take(reverse), customers.take(reverse)
+    )
+    assert test.fingerprint == other.fingerprint
+    found = test.rows.read_all()
+    assert found.equals(other.rows.read_all())
+    assert found["customer_id"].to_pylist() == ["a", "b", "c"]
+    assert found["article_id"].to_pylist() == ["b", "c", "a"]
+
+
+def test_the_fingerprint_knows_whom_the_numbers_stand_for() -> None:
+    rows = [(W, "a", "a", 1.0)]
+    renamed = [(W, "z", "a", 1.0)]
+    articles, _ = indices(["a"])
+    prints = {
+        build_split("test", plan(), purchases(each), articles, indices([who])[1]).fingerprint
+        for each, who in ((rows, "a"), (renamed, "z"))
+    }
+    assert len(prints) == 2
+
+
 def test_equal_purchases_are_two_purchases() -> None:
     rows = [(W, "a", "a", 1.0)] * 2
     assert build_split("test", plan(), purchases(rows), *indices(["a"])).count == 2
@@ -216,8 +242,10 @@ def test_an_empty_training_split_says_what_to_do() -> None:
 
 
 def test_a_purchase_that_the_indices_do_not_know_is_an_error() -> None:
-    with pytest.raises(DatasetError, match="article_index"):
-        build_split("test", plan(), purchases([(W, "new", "a", 1.0)]), *indices(["a"]))
+    for customer, article in (("new", "a"), ("a", "new")):
+        what = f"article {article} by customer {customer} is not in the indices"
+        with pytest.raises(DatasetError, match=what):
+            build_split("test", plan(), purchases([(W, customer, article, 1.0)]), *indices(["a"]))
 
 
 def test_the_sample_keeps_whole_customers_the_same_ones_each_time() -> None:
