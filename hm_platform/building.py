@@ -125,7 +125,7 @@ def load(settings: Settings, wanted: date | None, runs: Runs) -> tuple[date, boo
 
 def run_work(runs: Runs, work: Work, doing: str) -> None:
     """Do ``work``. Raises RunFailedError with what went wrong when the run fails."""
-    runs.run(work.job, doing, partition=work.partition, tags=work.tags)
+    runs.run(work.job, doing, assets=work.assets, partition=work.partition, tags=work.tags)
 
 
 def publication_of(settings: Settings, week: date) -> Publication | None:

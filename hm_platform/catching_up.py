@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
@@ -37,6 +37,9 @@ FEWEST_WEEKS = 3
 
 PATIENCE = timedelta(minutes=15)
 """How long other files wait for one that is still being written."""
+
+LOOK = ("raw/landed_files", "raw/quarantine", "marts/loaded_catalogue")
+"""What every look through the landing zone makes."""
 
 KEY_TAG = "hm_platform/work"
 BECAUSE_TAG = "hm_platform/because"
@@ -79,12 +82,14 @@ class Work:
     weeks : those that the run is for; None where the job has no weeks
     key : names what there is to do: it is another one as soon as anything is different
     because : why it is needed
+    assets : the keys of those of the job's assets that are enough; none: all of them
     """
 
     job: str
     weeks: Weeks | None
     key: str
     because: str
+    assets: tuple[str, ...] = ()
 
     @property
     def partition(self) -> str | None:
@@ -108,7 +113,7 @@ class Work:
         first, last = self.weeks
         middle = first + WEEK * (((last - first) // WEEK) // 2)
         return tuple(
-            Work(self.job, weeks, _key(self.key, *map(str, weeks)), self.because)
+            replace(self, weeks=weeks, key=_key(self.key, *map(str, weeks)))
             for weeks in ((first, middle), (middle + WEEK, last))
         )
 
@@ -197,23 +202,31 @@ def to_refresh(
 ) -> list[Work]:
     """The look through the landing zone that is needed, if it is.
 
+    A new week of purchases alone is no reason to read a million customers again.
+
     quiet : a file that was touched within it is still being written
     files : what lies there, for callers that have listed it
     """
     now = now or datetime.now(UTC)
     files = files_there(settings) if files is None else files
     touched = touched_files(settings, records, files, now, quiet)
-    gone = {entry.uri for entry in records.entries} - {file.uri for file in files}
+    there = {file.uri for file in files}
+    gone = [entry for entry in records.entries if entry.uri not in there]
+    stale = {"articles", "customers"}
     if records.index is None:
         because = "nothing is loaded yet"
-    elif touched or gone:
-        names = sorted(gone) + [file.uri for file in touched]
-        because = f"{len(names):,} files are there, gone or changed since: {names[0]}"
-        because += f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-    elif records.catalogue != catalogue_fingerprints(records.index, records.code):
-        because = "what was read from the landing zone is not what lies there"
     else:
-        return []
+        read_from = catalogue_fingerprints(records.index, records.code)
+        stale = {name for name in read_from if records.catalogue.get(name) != read_from[name]}
+        changed = [*sorted(entry.uri for entry in gone), *(file.uri for file in touched)]
+        if changed:
+            because = f"{len(changed):,} files are there, gone or changed since: {changed[0]}"
+            because += f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
+        elif stale:
+            because = "what was read from the landing zone is not what lies there"
+        else:
+            return []
+    wanted = stale | {entry.dataset for entry in gone} | {file.dataset for file in touched}
     # A file that grows is the same work, or a look that fails would be tried again all the time.
     stamps = [
         f"{file.uri}\t{'' if _is_being_written(file, quiet, now) else file.stamp}" for file in files
@@ -222,8 +235,11 @@ def to_refresh(
     today = now.astimezone(UTC).date()
     again = (entry.check_again_on for entry in records.entries if entry.check_again_on)
     due = max((day for day in again if day <= today), default="")
-    key = _key("refresh", rules, str(due), *stamps)
-    return [Work("refresh_landing", None, key, because)]
+    assets = [*LOOK]
+    for dataset in ("articles", "customers"):
+        assets += [f"raw/{dataset}", f"staging/stg_{dataset}"] if dataset in wanted else []
+    key = _key("refresh", rules, str(due), *assets, *stamps)
+    return [Work("refresh_landing", None, key, because, tuple(assets))]
 
 
 def to_load(settings: Settings, records: Records) -> list[Work]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ class Runs:
         job: str,
         doing: str,
         *,
+        assets: Sequence[str] = (),
         partition: str | None = None,
         tags: Mapping[str, str] | None = None,
         config: Mapping[str, Any] | None = None,
@@ -49,11 +50,13 @@ class Runs:
         """Run a job and wait for its end.
 
         doing : what it is for, in a few words
+        assets : the keys of those of its assets that are wanted; none: all of them
         partition, tags : Dagster's, of the run
         config : the run's config
 
         Raises RunFailedError with what went wrong when the run fails.
         """
+        from dagster import AssetKey
         from dagster._core.utils import make_new_run_id
         from sqlalchemy.exc import DBAPIError
 
@@ -79,6 +82,7 @@ class Runs:
                     raise_on_error=False,
                     run_id=run_id,
                     partition_key=partition,
+                    asset_selection=[AssetKey.from_user_string(key) for key in assets] or None,
                     tags=dict(tags or {}),
                 )
         except DBAPIError as error:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from dagster import (
+    AssetKey,
     DagsterEventType,
     DagsterInstance,
     DagsterRunStatus,
@@ -88,6 +89,7 @@ def landing_zone(context: SensorEvaluationContext) -> SensorResult | SkipReason:
                 run_key=f"{work.key}-{found.after or 'first'}",
                 job_name=work.job,
                 partition_key=work.partition,
+                asset_selection=[AssetKey.from_user_string(key) for key in work.assets] or None,
                 tags={**work.tags, FAILURES_TAG: str(found.failures)},
             )
         ]

@@ -21,6 +21,7 @@ from hm_platform.catching_up import (
 from hm_platform.landed_weeks import LandedWeek
 from hm_platform.landing.zone import LandedFile
 from tests.home import FIRST, QUIET, Home, now, week
+from tests.landing.landed import header, put
 
 DAY = timedelta(days=1)
 
@@ -137,6 +138,51 @@ def test_a_look_that_was_cut_short_is_a_reason_to_look_again(home: Home) -> None
     assert work.because == "what was read from the landing zone is not what lies there"
     home.refresh()
     assert refresh(home) == []
+
+
+def read_again(work: Work) -> set[str]:
+    """The data sets that a look reads again, of articles and customers."""
+    assert {"raw/landed_files", "raw/quarantine", "marts/loaded_catalogue"} <= {*work.assets}
+    raw = {f"raw/{dataset}" for dataset in ("articles", "customers")}
+    staging = {key.replace("raw/", "staging/stg_") for key in raw & {*work.assets}}
+    assert staging == {key for key in work.assets if key.startswith("staging/")}
+    return {key.removeprefix("raw/") for key in raw & {*work.assets}}
+
+
+def test_a_look_reads_again_what_has_changed_and_nothing_else(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.land_weeks(2)
+    [first] = refresh(home)
+    assert read_again(first) == {"articles", "customers"}
+    home.refresh()
+    home.land("new.csv", week(1))
+    [purchases] = refresh(home)
+    assert read_again(purchases) == set()
+    home.refresh()
+    customers = put(home.settings.landing_zone, "customers/c.csv", [header("customers")])
+    assert read_again(*refresh(home)) == {"customers"}
+    home.refresh()
+    customers.unlink()
+    home.land_articles("0108775015", "0108775016")
+    home.land("new.csv", week(0))
+    assert read_again(*refresh(home)) == {"articles", "customers"}
+    home.refresh()
+    monkeypatch.setattr(catching_up, "code_fingerprint", lambda: "other")
+    assert read_again(*refresh(home)) == {"articles", "customers"}
+
+
+def test_a_look_that_was_cut_short_is_done_again_with_all_that_it_has_left_undone(
+    home: Home,
+) -> None:
+    home.land_weeks(2)
+    home.refresh()
+    home.land_articles("0108775015", "0108775016")
+    home.index()
+    assert read_again(*refresh(home)) == {"articles"}
+    # Purchases that come meanwhile do not make it forget the articles.
+    home.land("new.csv", week(1))
+    assert read_again(*refresh(home)) == {"articles"}
 
 
 def test_a_look_is_the_same_work_until_anything_is_different(home: Home) -> None:

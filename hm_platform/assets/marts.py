@@ -2,7 +2,7 @@
 
 import duckdb
 import pyarrow as pa
-from dagster import AssetExecutionContext, AssetIn, asset
+from dagster import AssetExecutionContext, AssetIn, AssetKey, asset
 
 from hm_platform.assets.metadata import OWNERS, declared
 from hm_platform.assets.partitions import CALENDAR, EVERY_WEEK, days, one_run, weekly
@@ -10,6 +10,7 @@ from hm_platform.code_version import code_fingerprint
 from hm_platform.landed_weeks import (
     CATALOGUE,
     catalogue_fingerprints,
+    fingerprints,
     landed_weeks,
     rows_fingerprint,
 )
@@ -27,13 +28,18 @@ from hm_platform.resources import TablesResource
     kinds={"duckdb"},
     metadata=declared("marts.loaded_catalogue"),
 )
-def loaded_catalogue(tables: TablesResource, landed_files: pa.Table) -> pa.Table:
+def loaded_catalogue(
+    context: AssetExecutionContext, tables: TablesResource, landed_files: pa.Table
+) -> pa.Table:
     """What the tables without weeks were read from: articles, customers, and refused rows.
 
     Written last, so what is listed here is complete in raw and staging; a look through the landing
-    zone that was killed half-way is not, and is done again.
+    zone that was killed half-way is not, and is done again. Of a table that this run has not read
+    it says what it said before: the files may have changed since somebody decided not to.
     """
-    prints = catalogue_fingerprints(landed_files, code_fingerprint())
+    before = fingerprints(tables.previous("marts", "loaded_catalogue"), "table_name")
+    now = catalogue_fingerprints(landed_files, code_fingerprint())
+    prints = {name: (now if _made(context, name) else before).get(name, "") for name in CATALOGUE}
     rows = tables.row_counts([("raw", name) for name in CATALOGUE])
     return pa.table(
         {
@@ -42,6 +48,14 @@ def loaded_catalogue(tables: TablesResource, landed_files: pa.Table) -> pa.Table
             "fingerprint": [prints[name] for name in CATALOGUE],
         }
     )
+
+
+def _made(context: AssetExecutionContext, name: str) -> bool:
+    """Whether this run has made all that comes of one of CATALOGUE."""
+    keys = [AssetKey(["raw", name])]
+    keys += [] if name == "quarantine" else [AssetKey(["staging", f"stg_{name}"])]
+    events = [context.instance.get_latest_materialization_event(key) for key in keys]
+    return all(event is not None and event.run_id == context.run_id for event in events)
 
 
 @asset(

@@ -1,0 +1,115 @@
+"""The record of what was read whole, as Dagster makes it: it claims what its run has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from dagster import AssetKey, AssetsDefinition, DagsterInstance, asset, materialize
+
+from hm_platform.assets.marts import loaded_catalogue
+from hm_platform.catching_up import to_refresh
+from hm_platform.resources import TablesResource, build_storage
+from hm_platform.storage.io_managers import ArrowIOManager
+from tests.home import Home, week
+from tests.landing.landed import header, put, row
+
+CATALOGUE = ["raw/articles", "staging/stg_articles"]
+PEOPLE = ["raw/customers", "staging/stg_customers"]
+WITHOUT = ["raw/landed_files", "raw/quarantine", "marts/loaded_catalogue"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setattr("hm_platform.landing.index.SETTLED_S", 0)
+    home = Home.at(tmp_path)
+    home.land_weeks(2)
+    land_customers(home, "c1")
+    return home
+
+
+@pytest.fixture
+def instance() -> Iterator[DagsterInstance]:
+    with DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def land_customers(home: Home, *ids: str) -> None:
+    lines = [row("customers", customer_id=each) for each in ids]
+    put(home.settings.landing_zone, "customers/c.csv", [header("customers"), *lines])
+
+
+def table(key: str, upstream: str) -> AssetsDefinition:
+    """An asset that stands for one of raw or staging, which the record does not look into."""
+
+    @asset(key=key.split("/"), deps=[AssetKey.from_user_string(upstream)])
+    def stand_in() -> pa.Table:
+        return pa.table({"id": ["a"]})
+
+    return stand_in
+
+
+def look(home: Home, instance: DagsterInstance, *selected: str) -> None:
+    """A look through the landing zone, of these assets."""
+
+    @asset(key=["raw", "landed_files"])
+    def landed_files() -> pa.Table:
+        home.index()
+        return home.records.index
+
+    storage = build_storage(home.settings)
+    done = materialize(
+        [
+            landed_files,
+            table("raw/quarantine", "raw/landed_files"),
+            *(table(raw, "raw/landed_files") for raw in (CATALOGUE[0], PEOPLE[0])),
+            *(table(staged, raw) for raw, staged in (CATALOGUE, PEOPLE)),
+            loaded_catalogue,
+        ],
+        instance=instance,
+        selection=[AssetKey.from_user_string(key) for key in selected],
+        resources={
+            "io_manager": ArrowIOManager(storage=storage),
+            "tables": TablesResource(storage=storage),
+        },
+    )
+    assert done.success
+
+
+def needed(home: Home) -> set[str]:
+    """What the next look would read again."""
+    return {key for work in to_refresh(home.settings, home.records) for key in work.assets}
+
+
+def test_after_a_look_at_everything_nothing_is_needed(
+    home: Home, instance: DagsterInstance
+) -> None:
+    look(home, instance, *WITHOUT, *CATALOGUE, *PEOPLE)
+    assert needed(home) == set()
+    home.land("new.csv", week(1))
+    assert needed(home) == {*WITHOUT}
+    look(home, instance, *WITHOUT)
+    assert needed(home) == set()
+
+
+def test_customers_that_come_between_the_decision_and_the_look_are_not_taken_for_loaded(
+    home: Home, instance: DagsterInstance
+) -> None:
+    look(home, instance, *WITHOUT, *CATALOGUE, *PEOPLE)
+    home.land("new.csv", week(1))
+    decided = needed(home)
+    land_customers(home, "c1", "c2")
+    look(home, instance, *decided)
+    assert needed(home) == {*WITHOUT, *PEOPLE}
+    look(home, instance, *needed(home))
+    assert needed(home) == set()
+
+
+@pytest.mark.parametrize("half", CATALOGUE)
+def test_articles_of_which_only_half_is_made_are_not_taken_for_loaded(
+    home: Home, instance: DagsterInstance, half: str
+) -> None:
+    look(home, instance, *WITHOUT, half, *PEOPLE)
+    assert needed(home) == {*WITHOUT, *CATALOGUE}
