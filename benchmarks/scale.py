@@ -44,9 +44,6 @@ HISTORIES = (13, 52, 104)
 MOST_ROW_BY_ROW = 0.05
 """The largest scale whose rows have room as Python's dictionaries in 24 GB."""
 
-SPLITS = ("article_index", "customer_index", "train", "validation", "test")
-DATA_PATH = ("raw", "staging", "marts", "datasets")
-
 
 @dataclass(frozen=True)
 class Scaled:
@@ -106,14 +103,7 @@ class Shop:
     def load(self, what: str, weeks: int) -> Measured:
         """The data path, from what has landed to the splits of the last week."""
         last = FIRST + SEVEN * (weeks - 1)
-        loaded = self.run(what, sys.executable, "-m", "benchmarks.load")
-        selection = " or ".join(f'key:"datasets/{split}"' for split in SPLITS)
-        split = self.run(
-            f"{what}, its splits", str(BIN / "dagster"), "asset", "materialize", "-m",
-            "hm_platform.definitions", "--select", selection, "--partition", str(last),
-        )  # fmt: skip
-        both = loaded.wall_s + split.wall_s, loaded.cpu_s + split.cpu_s
-        return Measured(what, *both, max(loaded.peak_mb, split.peak_mb))
+        return self.run(what, sys.executable, "-m", "benchmarks.load", str(last))
 
 
 def run_scale(scale: float, folder: Path) -> Scaled:
@@ -200,8 +190,7 @@ def table(results: Sequence[Scaled]) -> Table:
     )
     for column in (
         "scale", "purchases", "limit s", "row by row s", "data path s", "to the limit",
-        "to row by row", "a new week s",
-        "rows/s", "build s", "CPU s", "peak MB", "disk MB",
+        "to row by row", "a new week s", "rows/s", "build s", "CPU s", "peak MB", "disk MB",
     ):  # fmt: skip
         found.add_column(column, justify="right")
     for each in results:
