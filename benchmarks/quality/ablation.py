@@ -180,8 +180,9 @@ class _Trials:
                 params.without_sources,
                 everybody,
                 np.random.default_rng(0),
+                learnt.scaled,
             )
-            judged.append(learnt.scaled(lists))
+            judged.append(lists)
             recalls.append(recall["union"].recall * everybody)
         return _Examples(learnt, judged, sum(recalls) / len(self._customers))
 

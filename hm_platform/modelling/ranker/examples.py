@@ -46,17 +46,17 @@ class RankingExamples:
     held_out: RankingLists | None
     recall: Mapping[str, CandidateRecall]
 
-    def scaled(self, lists: RankingLists) -> RankingLists:
-        """Other lists, as :func:`make_lists` makes them, as a network fitted to these reads them.
+    def scaled(self, features: NDArray[np.float32]) -> NDArray[np.float16]:
+        """All features of other pairs, as a network that is fitted to these lists reads them.
 
         Half precision is enough for quantiles, and half the memory.
         """
         columns = _positions(self.features)
-        scaled = np.empty((len(lists.features), len(columns)), dtype=np.float16)
+        scaled = np.empty((len(features), len(columns)), dtype=np.float16)
         for start in range(0, len(scaled), LEVEL_SAMPLE):
             part = slice(start, start + LEVEL_SAMPLE)
-            scaled[part] = scale(lists.features[part][:, columns], self.levels)
-        return lists.with_features(scaled)
+            scaled[part] = scale(features[part][:, columns], self.levels)
+        return scaled
 
     def without(self, group: str) -> RankingExamples:
         """The same without a group of features.
@@ -117,12 +117,16 @@ def ranking_examples(
     sample = np.sort(rng.choice(pairs, min(pairs, LEVEL_SAMPLE), replace=False))
     levels = fit_levels(unscaled.features[sample][:, _positions(features)])
     examples = RankingExamples(features, levels, unscaled, None, {})
-    examples = replace(examples, lists=examples.scaled(unscaled))
+    scaled = examples.scaled(unscaled.features)
+    examples = replace(examples, lists=unscaled.with_features(scaled))
     del unscaled
     bought = bool(len(validation.bought.customers))
     latest = validation if bought else weeks[-1]
-    held_out, recall = make_lists(latest, two_tower, params.without_sources, params.lists, rng)
-    return replace(examples, held_out=examples.scaled(held_out) if bought else None, recall=recall)
+    # Scaled block by block: whole and as they are, they would be most of the memory of training.
+    held_out, recall = make_lists(
+        latest, two_tower, params.without_sources, params.lists, rng, examples.scaled
+    )
+    return replace(examples, held_out=held_out if bought else None, recall=recall)
 
 
 def _some_as_if_new(week: LabelledWeek, share: float, rng: np.random.Generator) -> LabelledWeek:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -91,10 +91,12 @@ def make_lists(
     without_sources: Sequence[str],
     most: int,
     rng: np.random.Generator,
+    kept: Callable[[NDArray[np.float32]], NDArray[np.floating]] = np.ascontiguousarray,
 ) -> tuple[RankingLists, dict[str, CandidateRecall]]:
     """The lists of a week's buyers, and how much of what they bought the sources found.
 
     most : how many buyers, at most; of more, a random choice
+    kept : what is kept of the features of a block's pairs
     """
     chosen = np.arange(len(week.bought.customers))
     if len(chosen) > most:
@@ -110,7 +112,7 @@ def make_lists(
         lengths = np.bincount(found.row, minlength=len(rows))
         return found, RankingLists(
             np.concatenate([[0], np.cumsum(lengths)]),
-            np.ascontiguousarray(pair_features.matrix(customers, found)),
+            kept(pair_features.matrix(customers, found)),
             found.articles,
             bought_among(found, week.bought, rows),
             np.diff(week.bought.offsets)[rows].astype(np.int32),

@@ -78,4 +78,4 @@ def test_other_lists_are_scaled_like_those_that_it_is_fitted_to() -> None:
         VALIDATION, recommender_for(WORLD), (), len(WORLD.purchases), np.random.default_rng(0)
     )
     assert found.held_out is not None
-    assert found.scaled(lists).features.tobytes() == found.held_out.features.tobytes()
+    assert found.scaled(lists.features).tobytes() == found.held_out.features.tobytes()
