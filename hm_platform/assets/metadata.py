@@ -27,7 +27,11 @@ COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("uri", "string", "The file's path inside the landing zone."),
         ("dataset", "string", "articles, customers or transactions: the folder it lies in."),
         ("size", "int64", "Bytes."),
-        ("content_hash", "string", "Hash of the file's bytes: equal content, equal hash."),
+        (
+            "content_hash",
+            "string",
+            "Hash of the file's bytes, blake3:<hex>: equal content, equal hash.",
+        ),
         ("content_traits", "list<string>", "What else one look at its bytes told, for reading it."),
         ("first_day", "date", "First day of its good purchases; NULL for other data sets."),
         ("last_day", "date", "Last day of its good purchases; NULL for other data sets."),

@@ -27,6 +27,9 @@ what DuckDB takes for a line by default."""
 SEPARATOR = "\x01\x02\x03\x04"
 """A text that lines do not hold, so that DuckDB takes a line for one field."""
 
+HASH = "blake3:"
+"""How a hash of content begins. Of two algorithms, equal content would have two hashes."""
+
 DAMAGE = "\ufffd"
 """Stands where bytes were no text (Unicode's own character for that)."""
 
@@ -38,7 +41,7 @@ LINE_LIMIT = 500_000
 class Content:
     """What one pass over a file's bytes tells.
 
-    hash : BLAKE3 in hex, of a ``.gz`` file's unpacked bytes, so that it equals the plain file's
+    hash : ``blake3:`` and hex, of a ``.gz`` file's unpacked bytes, so it equals the plain file's
     empty : nothing but white space at most
     is_ascii : whether all bytes are ASCII
     has_quotes, has_underscores : whether any is a double quote, or a low line
@@ -96,7 +99,7 @@ def examine(file: LandedFile) -> Content:
             while block := stream.read(BLOCK):
                 digest.update(block)
                 empty = False
-            return Content(digest.hexdigest(), empty, False, False, True, True)
+            return Content(HASH + digest.hexdigest(), empty, False, False, True, True)
         decoder = codecs.getincrementaldecoder("utf-8")()
         is_ascii = is_utf8 = is_plain = empty = True
         has_quotes = has_underscores = False
@@ -127,7 +130,9 @@ def examine(file: LandedFile) -> Content:
         except UnicodeDecodeError:
             is_utf8 = False
     is_plain = is_plain and is_utf8 and line_ends in (set(), {b"\n"}, {b"\r\n"})
-    return Content(digest.hexdigest(), empty, is_ascii, has_quotes, has_underscores, is_plain)
+    return Content(
+        HASH + digest.hexdigest(), empty, is_ascii, has_quotes, has_underscores, is_plain
+    )
 
 
 def _line_ends(block: bytes) -> set[bytes]:

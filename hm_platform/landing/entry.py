@@ -15,7 +15,7 @@ from datetime import date
 import pyarrow as pa
 
 from hm_platform.landing.columns import LANDED_FILES_SCHEMA
-from hm_platform.landing.content import Content
+from hm_platform.landing.content import HASH, Content
 from hm_platform.landing.zone import is_parquet
 
 FileRows = tuple[str, int, str]
@@ -78,8 +78,10 @@ class Entry:
 
     @property
     def content(self) -> Content | None:
-        """What a look at the bytes told."""
+        """What a look at the bytes told; None where an earlier version hashed in another way."""
         if self.content_hash is None or self.content_traits is None:
+            return None
+        if not self.content_hash.startswith(HASH):
             return None
         return Content.of(self.content_hash, self.content_traits)
 

@@ -151,8 +151,9 @@ class _Look:
         entry = replace(entry, stamp=stamp, checked_by=self.rules.fingerprint)
         if known and untouched and known.content:
             entry = entry.holding(known.content)
+        was_loaded = known is not None and untouched and known.state == "loaded"
         try:
-            entry = self._read(file, entry)
+            entry = self._read(file, entry, was_loaded)
         except FileNotFoundError:
             raise
         except UNREADABLE as error:
@@ -162,7 +163,7 @@ class _Look:
                 entry = replace(entry, stamp=None, checked_by=None)
         return entry if file.is_as_listed() else _pending(entry)
 
-    def _read(self, file: LandedFile, entry: Entry) -> Entry:
+    def _read(self, file: LandedFile, entry: Entry, was_loaded: bool) -> Entry:
         content = entry.content or examine(file)
         entry = entry.holding(content)
         key = (file.dataset, file.is_parquet, content.hash)
@@ -173,7 +174,8 @@ class _Look:
         found = validate(self.session, file, content, self.rules, self.today, entry)
         lost = self.schemas.lost(found)
         # What was loaded has not lost a column that others have brought since.
-        if lost and (found.dataset, found.content_hash) not in self.loaded:
+        was_loaded = was_loaded or (found.dataset, found.content_hash) in self.loaded
+        if lost and not was_loaded:
             found = held(replace(found, lost_columns=lost), self.schemas.reason(found, lost))
         self.by_content[key] = found
         return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import pyarrow as pa
+import pytest
 
-from hm_platform.landing.entry import Entry, from_table
+from hm_platform.landing.entry import Entry, from_table, to_table
 from hm_platform.landing.schemas import SchemaChange, schema_changes
 from hm_platform.landing.validating import Rules
 from hm_platform.landing.zone import LandingZone
@@ -151,3 +153,27 @@ def test_text_and_typed_files_are_compared_by_their_names_only(zone: LandingZone
     before = _look(zone)
     put_transactions(zone, "b.csv", *good(1))
     assert schema_changes(before, _look(zone, before)) == []
+
+
+def test_files_that_an_earlier_version_hashed_in_another_way_are_the_same_files(
+    zone: LandingZone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hm_platform.landing.index.SETTLED_S", 0)
+    put_customers(zone, "a", lacks=["age"])
+    put_transactions(zone, "a.csv", *good(1))
+    before = _look(zone)
+    put_customers(zone, "b")
+    before = _look(zone, before)
+    entries = [
+        replace(entry, content_hash="0" * 63 + str(i), checked_by="earlier code")
+        for i, entry in enumerate(from_table(before))
+    ]
+    put_transactions(zone, "b.csv", *good(1))
+    found = _look(zone, to_table(entries))
+    assert _states(found) == {
+        "customers/a.csv": "loaded",
+        "customers/b.csv": "loaded",
+        "transactions/a.csv": "loaded",
+        "transactions/b.csv": "duplicate",
+    }
+    assert schema_changes(to_table(entries), found) == []
