@@ -5,7 +5,8 @@ weeks) and the last week is built by one `hm build`; a script in plain DuckDB
 (:mod:`benchmarks.limit`) makes the same tables from the same files: the machine's own limit for the
 data path. In the built home the inner loops are measured (:mod:`benchmarks.inner_loops`). In
 another one the shop grows, and what one more week costs is measured after 13, 52 and 104. Each is a
-process of its own. Prints a table and writes JSON, ``docs/scale.md`` and its plot.
+process of its own. Prints a table and writes JSON, ``docs/scale.md`` and its plot. With
+``--new-weeks`` that last part alone is measured again.
 """
 
 from __future__ import annotations
@@ -214,20 +215,32 @@ def main(
     folder: Annotated[
         Path | None, typer.Option(help="Where there is room; 25 GB for the scale 1.")
     ] = None,
+    new_weeks: Annotated[
+        bool, typer.Option("--new-weeks", help="Measure only those again, and keep the rest.")
+    ] = False,
 ) -> None:
     """Measure the whole platform at some scales."""
     results = []
+    RESULTS.mkdir(exist_ok=True)
     for each in scale or [0.01, 0.05, 0.1]:
+        found = RESULTS / f"scale-{each:g}.json"
+        known = json.loads(found.read_text()) if new_weeks else {}
         made = Path(tempfile.mkdtemp(prefix="hm-scale-", dir=folder))
         try:
-            results.append(run_scale(each, made))
+            if new_weeks:
+                measured = {
+                    weeks: asdict(week)
+                    for weeks, week in measure_new_weeks(Shop(made / "growing", each)).items()
+                }
+                known["new_weeks"] = measured
+            else:
+                results.append(run_scale(each, made))
+                known = asdict(results[-1])
         finally:
             shutil.rmtree(made)
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"scale-{each:g}.json").write_text(
-            json.dumps(asdict(results[-1]), indent=1) + "\n"
-        )
-    Console(highlight=False, width=140).print(table(results))
+        found.write_text(json.dumps(known, indent=1) + "\n")
+    if results:
+        Console(highlight=False, width=140).print(table(results))
     write_page(RESULTS)
 
 

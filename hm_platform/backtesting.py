@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-from hm_platform.building import BuildError, build_lock, run_work, target_week
-from hm_platform.catching_up import Work, landed, read_records, to_load, to_refresh
+from hm_platform.building import BuildError, build_lock, look, run_work, target_week
+from hm_platform.catching_up import Work, landed, read_records, to_load
 from hm_platform.errors import PlatformError
 from hm_platform.running import RunFailedError, Runs, Say
 from hm_platform.settings import Settings
@@ -82,9 +82,7 @@ def backtest(settings: Settings, first: str, last: str, say: Say) -> Backtested:
 
 def _load(settings: Settings, runs: Runs) -> None:
     """Load what has landed."""
-    for work in to_refresh(settings, read_records(settings)):
-        run_work(runs, work, "looking through the landing zone")
-    for work in to_load(settings, read_records(settings)):
+    for work in to_load(settings, look(settings, runs)):
         run_work(runs, work, "loading weeks")
 
 

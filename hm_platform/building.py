@@ -16,6 +16,7 @@ from pathlib import Path
 from hm_platform.calendar import WEEK
 from hm_platform.catching_up import (
     FEWEST_WEEKS,
+    Records,
     Work,
     landed,
     read_records,
@@ -23,6 +24,7 @@ from hm_platform.catching_up import (
     to_build_again,
     to_load,
     to_refresh,
+    unread,
 )
 from hm_platform.errors import PlatformError
 from hm_platform.landed_weeks import LandedWeek
@@ -110,10 +112,7 @@ def load(settings: Settings, wanted: date | None, runs: Runs) -> tuple[date, boo
 
     Raises as :func:`build` does.
     """
-    records = read_records(settings)
-    if refresh := to_refresh(settings, records):
-        run_work(runs, refresh[0], "looking through the landing zone")
-        records = read_records(settings)
+    records = look(settings, runs)
     target = target_week(wanted, landed(settings, records), settings)
     # Later weeks are loaded too, since `hm status` and the next build want them.
     loads = to_load(settings, records)
@@ -121,6 +120,23 @@ def load(settings: Settings, wanted: date | None, runs: Runs) -> tuple[date, boo
         first, last = work.weeks or (target, target)
         run_work(runs, work, f"loading the weeks {first} to {last}")
     return target, bool(loads)
+
+
+def look(settings: Settings, runs: Runs) -> Records:
+    """Look through the landing zone where that is needed; what is recorded then.
+
+    Raises RunFailedError when a run fails.
+    """
+    records = read_records(settings)
+    for work in to_refresh(settings, records):
+        run_work(runs, work, "looking through the landing zone")
+        records = read_records(settings)
+        if unread(records):
+            # Articles or customers that came while it waited to begin, and that it left out.
+            for again in to_refresh(settings, records):
+                run_work(runs, again, "looking through the landing zone once more")
+            records = read_records(settings)
+    return records
 
 
 def run_work(runs: Runs, work: Work, doing: str) -> None:

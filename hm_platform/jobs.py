@@ -39,8 +39,8 @@ refresh_landing = define_asset_job(
         )
     ),
     description="Looks through the landing zone: indexes new files, reads the catalogue and the "
-    "customers, and lists refused rows. Loads no purchases. `hm build` and the sensor leave out "
-    "catalogue and customers when their files are as they were.",
+    "customers, and lists refused rows. Loads no purchases. What `hm build` and the sensor start "
+    "leaves out catalogue or customers when their files are as they were.",
 )
 
 DECISIONS = AssetSelection.assets("serving/decisions")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ import pyarrow as pa
 from hm_platform.calendar import WEEK
 from hm_platform.catching_up import Records, Work, landed, read_records, week_fingerprint
 from hm_platform.code_version import code_fingerprint
-from hm_platform.landed_weeks import catalogue_fingerprints
+from hm_platform.landed_weeks import CATALOGUE, catalogue_fingerprints
 from hm_platform.landing.index import index_landing_zone
 from hm_platform.settings import Settings
 from hm_platform.storage.places import storage_of
@@ -79,9 +79,12 @@ class Home:
         index = index_landing_zone(zone, rules, before, quiet_s=quiet.total_seconds())
         self.write("raw", "landed_files", index)
 
-    def refresh(self, quiet: timedelta = timedelta()) -> None:
+    def refresh(self, quiet: timedelta = timedelta(), read: Collection[str] = CATALOGUE) -> None:
+        """A look that reads these tables of CATALOGUE."""
         self.index(quiet)
-        prints = catalogue_fingerprints(self.records.index, code_fingerprint())
+        before = self.records.catalogue
+        now = catalogue_fingerprints(self.records.index, code_fingerprint())
+        prints = {name: (now if name in read else before).get(name, "") for name in CATALOGUE}
         self.record("marts", "loaded_catalogue", "table_name", prints)
 
     def load(self, *weeks: date) -> None:
@@ -103,7 +106,7 @@ class Home:
     def do(self, work: Work) -> None:
         """What a run of this work leaves when it succeeds."""
         if work.weeks is None:
-            self.refresh()
+            self.refresh(read={key.removeprefix("raw/") for key in work.assets})
         elif work.job == "load_weeks":
             self.load(*self.settings.calendar.weeks(*work.weeks))
         else:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from dagster import (
+    AssetKey,
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
@@ -84,6 +85,7 @@ def test_dagster_gets_jobs_with_their_weeks_and_reasons(
     assert (looks.job_name, looks.partition_key) == ("refresh_landing", None)
     assert looks.tags["hm_platform/because"] == "nothing is loaded yet"
     assert looks.tags[FAILURES_TAG] == "0"
+    assert AssetKey(["raw", "customers"]) in (looks.asset_selection or ())
     home.refresh()
 
     loads = request(instance, repository)
@@ -100,6 +102,13 @@ def test_dagster_gets_jobs_with_their_weeks_and_reasons(
     builds = request(instance, repository)
     assert (builds.job_name, builds.partition_key) == ("build_week", str(week(2)))
     assert len({r.tags["hm_platform/work"] for r in (looks, loads, load, builds)}) == 4
+    assert {r.asset_selection for r in (loads, load, builds)} == {None}
+
+    home.build(week(2))
+    home.land("late.csv", week(1))
+    look = request(instance, repository)
+    assert AssetKey(["raw", "landed_files"]) in (look.asset_selection or ())
+    assert AssetKey(["raw", "customers"]) not in (look.asset_selection or ())
 
 
 def test_the_week_that_has_just_begun_can_be_asked_for(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hm_platform import backtesting
+from hm_platform import backtesting, building
 from hm_platform.backtesting import BacktestError, backtest
 from hm_platform.calendar import CalendarError
 from hm_platform.catching_up import Work, to_build
@@ -39,7 +39,8 @@ def recorded(
     monkeypatch: pytest.MonkeyPatch, home: Home, failing: tuple[str, ...] = ()
 ) -> Recorded:
     runs = Recorded(home, failing)
-    monkeypatch.setattr(backtesting, "run_work", lambda _, work, doing: runs.run(work, doing))
+    for module in (backtesting, building):
+        monkeypatch.setattr(module, "run_work", lambda _, work, doing: runs.run(work, doing))
     return runs
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,20 @@ class PlayedRuns:
     state : of the publication that it leaves; None where it leaves none
     """
 
+    def meanwhile(self) -> None:
+        """What happens while a look waits for its turn."""
+
     def __init__(self, home: Home, state: str | None, fails: bool) -> None:
         self.home, self.state, self.fails = home, state, fails
         self.done: list[str] = []
+        self.assets: list[Sequence[str]] = []
 
-    def run(self, job: str, doing: str, **_: Any) -> None:
+    def run(self, job: str, doing: str, *, assets: Sequence[str] = (), **_: Any) -> None:
         self.done.append(job)
         if job == "refresh_landing":
-            self.home.refresh()
+            self.assets.append(assets)
+            self.meanwhile()
+            self.home.refresh(read={key.removeprefix("raw/") for key in assets})
         elif job == "load_weeks":
             self.home.load()
         else:
@@ -67,6 +74,31 @@ def play(
     runs = PlayedRuns(home, state, fails)
     monkeypatch.setattr(building, "Runs", lambda settings, say: runs)
     return runs
+
+
+def test_a_week_of_purchases_is_loaded_without_reading_the_catalogue_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = play(home, monkeypatch, "passed", fails=False)
+    build(home.settings, None, print)
+    home.land("4.csv", week(4), week(4) + timedelta(days=6))
+    build(home.settings, None, print)
+    first, second = runs.assets
+    assert {"raw/articles", "raw/customers"} <= {*first}
+    assert not {"raw/articles", "raw/customers"} & {*second}
+
+
+def test_articles_that_come_while_a_look_waits_are_read_before_the_week_is_built(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = play(home, monkeypatch, "passed", fails=False)
+    build(home.settings, None, print)
+    runs.assets.clear()
+    home.land("4.csv", week(4), week(4) + timedelta(days=6))
+    runs.meanwhile = lambda: home.land_articles("0108775015", "0108775016")
+    build(home.settings, None, print)
+    assert ["raw/articles" in assets for assets in runs.assets] == [False, True]
+    assert runs.done[-3:] == ["refresh_landing", "load_weeks", "build_week"]
 
 
 @pytest.mark.parametrize("state", ["last_published", "baseline"])

@@ -51,11 +51,13 @@ def loaded_catalogue(
 
 
 def _made(context: AssetExecutionContext, name: str) -> bool:
-    """Whether this run has made all that comes of one of CATALOGUE."""
-    keys = [AssetKey(["raw", name])]
-    keys += [] if name == "quarantine" else [AssetKey(["staging", f"stg_{name}"])]
-    events = [context.instance.get_latest_materialization_event(key) for key in keys]
-    return all(event is not None and event.run_id == context.run_id for event in events)
+    """Whether this run, or one that it goes on with, has made the index and all that comes of one
+    of CATALOGUE."""
+    keys = [["raw", "landed_files"], ["raw", name]]
+    keys += [] if name == "quarantine" else [["staging", f"stg_{name}"]]
+    runs = {context.run.run_id, context.run.parent_run_id, context.run.root_run_id}
+    events = [context.instance.get_latest_materialization_event(AssetKey(key)) for key in keys]
+    return all(event is not None and event.run_id in runs for event in events)
 
 
 @asset(

@@ -106,8 +106,7 @@ def build_split(
 ) -> Split:
     """The purchases of one split with their indices, ordered by day, customer, article and price.
 
-    purchases : PURCHASE_COLUMNS; more days than the split's
-        do no harm
+    purchases : PURCHASE_COLUMNS; more days than the split's do no harm
     articles, customers : the week's indices
 
     Raises DatasetError when the training split is empty, or when a purchase names an article or a

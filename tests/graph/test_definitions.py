@@ -11,7 +11,10 @@ import pytest
 from dagster import AssetKey, AssetSpec, Definitions, partition_loading_context
 
 from hm_platform import retention
+from hm_platform.catching_up import to_refresh
 from hm_platform.sensors import NOT_PASSED
+from tests.home import Home
+from tests.landing.landed import header, put
 
 EXPECTED = {
     "raw/landed_files", "raw/articles", "raw/customers", "raw/transactions", "raw/quarantine",
@@ -185,6 +188,21 @@ def test_the_three_jobs_make_every_weeks_asset_and_none_makes_that_of_another(
     assert sum(map(len, three)) == len(weekly)
     assert three[0] == UNPARTITIONED - BY_PEOPLE - ASIDE
     assert selected(defs, "load_and_build") == weekly
+
+
+def test_a_first_look_makes_all_of_its_job_and_one_at_customers_all_of_dbt(
+    defs: Definitions, tmp_path: Path
+) -> None:
+    home = Home.at(tmp_path)
+    home.land_weeks(1)
+    [first] = to_refresh(home.settings, home.records)
+    job = selected(defs, "refresh_landing")
+    assert {*first.assets} == job
+    home.refresh()
+    put(home.settings.landing_zone, "customers/c.csv", [header("customers")])
+    [look] = to_refresh(home.settings, home.records)
+    # Only then does dbt run the tests of raw.customers, which are no tests of a model.
+    assert {*look.assets} == job - {"raw/articles"}
 
 
 def test_a_decision_publishes_a_week_again_and_makes_nothing_else(defs: Definitions) -> None:
