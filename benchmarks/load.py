@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from dagster import AssetKey
-
 from hm_platform.building import load
 from hm_platform.cli.main import say
-from hm_platform.dagster_home import dagster_instance
-from hm_platform.definitions import defs
-from hm_platform.progress import PROGRESS_CONFIG
 from hm_platform.running import Runs
 from hm_platform.settings import load_settings
 
@@ -22,13 +17,10 @@ SPLITS = ("article_index", "customer_index", "train", "validation", "test")
 
 def main(week: str) -> None:
     settings = load_settings()
-    load(settings, settings.calendar.parse(week), Runs(settings, say))
-    defs.resolve_job_def("build_week").execute_in_process(
-        instance=dagster_instance(settings),
-        run_config={"loggers": PROGRESS_CONFIG},
-        partition_key=week,
-        asset_selection=[AssetKey(["datasets", split]) for split in SPLITS],
-    )
+    runs = Runs(settings, say)
+    load(settings, settings.calendar.parse(week), runs)
+    splits = [f"datasets/{split}" for split in SPLITS]
+    runs.run("build_week", f"making the splits of week {week}", assets=splits, partition=week)
 
 
 if __name__ == "__main__":

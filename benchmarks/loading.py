@@ -110,6 +110,7 @@ def main(
         return
     with tempfile.TemporaryDirectory(prefix="hm-bench-") as made:
         make_files(Path(made), rows)
+        # Or the first steps would share the disk with what has just been written.
         os.sync()
         size = (Path(made) / "good/transactions/a.csv").stat().st_size / 1e9
         results = [measured(each, Path(made)) for each in STEPS]

@@ -25,13 +25,13 @@ class PlayedRuns:
     state : of the publication that it leaves; None where it leaves none
     """
 
-    def meanwhile(self) -> None:
-        """What happens while a look waits for its turn."""
-
     def __init__(self, home: Home, state: str | None, fails: bool) -> None:
         self.home, self.state, self.fails = home, state, fails
         self.done: list[str] = []
         self.assets: list[Sequence[str]] = []
+
+    def meanwhile(self) -> None:
+        """What happens while a look waits for its turn."""
 
     def run(self, job: str, doing: str, *, assets: Sequence[str] = (), **_: Any) -> None:
         self.done.append(job)

@@ -16,8 +16,8 @@ from hm_platform.storage.io_managers import ArrowIOManager
 from tests.home import Home, week
 from tests.landing.landed import header, put, row
 
-CATALOGUE = ["raw/articles", "staging/stg_articles"]
-PEOPLE = ["raw/customers", "staging/stg_customers"]
+ARTICLES = ["raw/articles", "staging/stg_articles"]
+CUSTOMERS = ["raw/customers", "staging/stg_customers"]
 WITHOUT = ["raw/landed_files", "raw/quarantine", "marts/loaded_catalogue"]
 
 
@@ -64,8 +64,8 @@ def look(home: Home, instance: DagsterInstance, *selected: str) -> None:
         [
             landed_files,
             table("raw/quarantine", "raw/landed_files"),
-            *(table(raw, "raw/landed_files") for raw in (CATALOGUE[0], PEOPLE[0])),
-            *(table(staged, raw) for raw, staged in (CATALOGUE, PEOPLE)),
+            *(table(raw, "raw/landed_files") for raw in (ARTICLES[0], CUSTOMERS[0])),
+            *(table(staged, raw) for raw, staged in (ARTICLES, CUSTOMERS)),
             loaded_catalogue,
         ],
         instance=instance,
@@ -86,7 +86,7 @@ def needed(home: Home) -> set[str]:
 def test_after_a_look_at_everything_nothing_is_needed(
     home: Home, instance: DagsterInstance
 ) -> None:
-    look(home, instance, *WITHOUT, *CATALOGUE, *PEOPLE)
+    look(home, instance, *WITHOUT, *ARTICLES, *CUSTOMERS)
     assert needed(home) == set()
     home.land("new.csv", week(1))
     assert needed(home) == {*WITHOUT}
@@ -97,19 +97,19 @@ def test_after_a_look_at_everything_nothing_is_needed(
 def test_customers_that_come_between_the_decision_and_the_look_are_not_taken_for_loaded(
     home: Home, instance: DagsterInstance
 ) -> None:
-    look(home, instance, *WITHOUT, *CATALOGUE, *PEOPLE)
+    look(home, instance, *WITHOUT, *ARTICLES, *CUSTOMERS)
     home.land("new.csv", week(1))
     decided = needed(home)
     land_customers(home, "c1", "c2")
     look(home, instance, *decided)
-    assert needed(home) == {*WITHOUT, *PEOPLE, "staging/stg_articles"}
+    assert needed(home) == {*WITHOUT, *CUSTOMERS, "staging/stg_articles"}
     look(home, instance, *needed(home))
     assert needed(home) == set()
 
 
-@pytest.mark.parametrize("half", CATALOGUE)
+@pytest.mark.parametrize("half", ARTICLES)
 def test_articles_of_which_only_half_is_made_are_not_taken_for_loaded(
     home: Home, instance: DagsterInstance, half: str
 ) -> None:
-    look(home, instance, *WITHOUT, half, *PEOPLE)
-    assert needed(home) == {*WITHOUT, *CATALOGUE}
+    look(home, instance, *WITHOUT, half, *CUSTOMERS)
+    assert needed(home) == {*WITHOUT, *ARTICLES}
