@@ -266,7 +266,7 @@ def test_weeks_built_out_of_order_are_those_built_at_once(bucketful: Bucketful) 
 
 def test_a_model_that_fails_leaves_the_old_week(stored: BucketDbt) -> None:
     before = {name: stored.etags(name) for name in WEEKLY}
-    # No decimal can hold it.
+    # It cannot be added up exactly.
     stored.write_week(WEEKS[1], [(WEEKS[1], "anna", "0108775015", float("inf"))])
     outcome = stored.build("--select", "+weekly_article_sales", *LEAN, weeks=(WEEKS[1], WEEKS[2]))
     assert outcome.returncode != 0

@@ -103,7 +103,7 @@ def test_a_column_is_added_and_filled_in_the_weeks_built(dbt: Dbt, tmp_path: Pat
 
 def test_an_insert_that_fails_leaves_the_old_week(dbt: Dbt) -> None:
     before = dbt.content("marts.weekly_article_sales")
-    # No decimal can hold it, so the insert fails after the delete.
+    # It cannot be added up exactly, so the insert fails after the delete.
     dbt.write_week(WEEKS[1], [(WEEKS[1], "anna", "0108775015", float("inf"))])
     outcome = dbt.build("--select", "weekly_article_sales", *LEAN, weeks=(WEEKS[1], WEEKS[2]))
     assert outcome.returncode != 0
