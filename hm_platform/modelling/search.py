@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-CHUNK = 64
+CHUNK = 32
 
 
 def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
