@@ -10,15 +10,14 @@
 -#}
 {% macro get_incremental_replace_weeks_sql(arg_dict) -%}
     {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
-    {%- set by = model.config.meta.partition_expr -%}
+    {%- set by, weeks = model.config.meta.partition_expr, week_range() -%}
+    {%- set insert -%}
+        insert into {{ arg_dict.target_relation }} ({{ columns }})
+        select {{ columns }} from {{ arg_dict.temp_relation }}
+    {%- endset -%}
     delete from {{ arg_dict.target_relation }}
-    where {{ weeks_filter(by) }}
-    {%- for block in blocks_of_weeks(by) %};
-
-    insert into {{ arg_dict.target_relation }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict.temp_relation }}
-    where {{ block }}
-    {%- endfor -%}
+    where {{ in_weeks(by, weeks.start, weeks.end) }};
+    {{ insert_in_blocks(insert, by) }}
 {%- endmacro %}
 
 {% macro replaces_weeks() -%}
@@ -56,11 +55,7 @@
             false, relation, 'select * from ' ~ rows ~ ' where false', language, partitioned_by,
             sorted_by
         ) }}
-        {%- for block in blocks_of_weeks(by) %}
-        insert into {{ relation }} by name
-        select * from {{ rows }}
-        where {{ block }};
-        {%- endfor -%}
+        {{ insert_in_blocks('insert into ' ~ relation ~ ' by name select * from ' ~ rows, by) }};
     {%- else -%}
         {{ return(dbt.duckdb__create_table_as(
             temporary, relation, compiled_code, language, partitioned_by, sorted_by

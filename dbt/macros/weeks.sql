@@ -24,11 +24,16 @@
     {{ return({'start': start.date(), 'end': end.date()}) }}
 {%- endmacro %}
 
-{#- A condition: this date or week column lies in the weeks to build. -#}
+{#- A condition: this date or week column lies in the weeks to build. In a model that is made a block
+    of weeks at a time, it is about the weeks of the block: each reads the days that it needs, and
+    not all that has landed. -#}
 {% macro weeks_filter(column) -%}
     {%- set weeks = week_range() -%}
     {%- if weeks is none -%}
         true
+    {%- elif model.resource_type == 'model' -%}
+        {{ column }} >= coalesce(getvariable('block_start'), date '{{ weeks.start }}')
+        and {{ column }} < coalesce(getvariable('block_end'), date '{{ weeks.end }}')
     {%- else -%}
         {{ in_weeks(column, weeks.start, weeks.end) }}
     {%- endif -%}
@@ -38,18 +43,22 @@
     {{ column }} >= date '{{ start }}' and {{ column }} < date '{{ end }}'
 {%- endmacro %}
 
-{#- Conditions, one for each block of weeks of those to build, in their order, by this week column:
-    a model that is made a block at a time needs the memory for a block. A quarter of a year is long
-    enough to cost hardly more time than all at once. -#}
-{% macro blocks_of_weeks(column) -%}
-    {%- set weeks, block, blocks = week_range(), modules.datetime.timedelta(weeks=13), [] -%}
-    {%- if weeks is none -%}
-        {{ return(['true']) }}
-    {%- endif -%}
-    {%- for number in range(((weeks.end - weeks.start) / block) | round(0, 'ceil') | int) -%}
+{#- Statements that insert the weeks to build, a block of weeks at a time and in their order: a model
+    that is made so needs the memory for a block. A quarter of a year is long enough to cost hardly
+    more time than all at once.
+
+    insert : an INSERT up to its WHERE
+    week : the column of what is inserted that holds the week -#}
+{% macro insert_in_blocks(insert, week) -%}
+    {%- set weeks, block = week_range(), modules.datetime.timedelta(weeks=13) -%}
+    {%- for number in range(((weeks.end - weeks.start) / block) | round(0, 'ceil') | int) %}
         {%- set start = weeks.start + number * block -%}
-        {%- set end = [start + block, weeks.end] | min -%}
-        {%- do blocks.append(in_weeks(column, start, end)) -%}
-    {%- endfor -%}
-    {{ return(blocks) }}
+        {%- set end = [start + block, weeks.end] | min %}
+    set variable block_start = date '{{ start }}';
+    set variable block_end = date '{{ end }}';
+    {{ insert }}
+    where {{ in_weeks(week, start, end) }};
+    {%- endfor %}
+    reset variable block_start;
+    reset variable block_end
 {%- endmacro %}
