@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,6 +26,7 @@ from hm_platform.serving.decisions import (
 )
 from hm_platform.serving.verdicts import passed_any
 from hm_platform.settings import Settings
+from hm_platform.storage import warehouse
 from hm_platform.storage.io_managers import ArrowIOManager
 from hm_platform.storage.places import Storage, local_storage
 from hm_platform.storage.resource import LocalStorage
@@ -206,3 +210,24 @@ def test_the_lifecycle_rules_of_the_docs_are_rules(
     for rule in kept:
         assert "Transition" not in str(rule)
         assert set(rule.get("Expiration", {})) <= {"ExpiredObjectDeleteMarker"}
+
+
+def test_the_warehouse_is_shrunk_as_the_docs_say(tmp_path: Path) -> None:
+    text = (Path(retention.__file__).parents[1] / "docs" / "retention.md").read_text()
+    (command,) = [block for block in text.split("```") if "smaller.duckdb" in block]
+    path = tmp_path / "warehouse.duckdb"
+    with warehouse.transaction(path) as connection:
+        connection.execute("CREATE SCHEMA marts")
+        connection.execute("CREATE TABLE marts.t AS SELECT x, hash(x) FROM range(500_000) AS r(x)")
+    with warehouse.transaction(path) as connection:
+        connection.execute("DELETE FROM marts.t WHERE x > 9")
+    large = path.stat().st_size
+    python = Path(sys.executable).parent
+    environment = {"HM_HOME": str(tmp_path), "PATH": f"{python}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert path.stat().st_size < large / 4
+    with warehouse.connect(path, read_only=True) as connection:
+        assert connection.execute("SELECT sum(x) FROM marts.t").fetchall() == [(45,)]

@@ -35,6 +35,13 @@ def content(path: Path, source: Slice = ALL) -> list[dict]:
     return sorted(table.to_pylist(), key=str)
 
 
+def format_of(path: Path) -> str:
+    with duckdb.connect(path, read_only=True) as connection:
+        asked = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE path IS NOT NULL"
+        ((found,),) = connection.execute(asked).fetchall()
+    return found
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "home" / "warehouse.duckdb"
@@ -53,6 +60,17 @@ def test_a_week_that_has_become_empty_is_emptied(path: Path) -> None:
     empty = pa.schema([("week", pa.int64()), ("x", pa.int64())]).empty_table().to_reader()
     assert write(path, WEEK_1, empty) == 0
     assert content(path) == [{"week": 2, "x": 20}]
+
+
+def test_a_warehouse_of_an_older_format_is_written_on_as_it_is(path: Path) -> None:
+    path.parent.mkdir()
+    duckdb.connect(path, config={"storage_compatibility_version": "v1.0.0"}).close()
+    write(path, WEEK_1, rows(week=[1], x=[10]))
+    assert content(path) == [{"week": 1, "x": 10}]
+    assert format_of(path) == "v1.0.0+"
+    new = path.with_name("new.duckdb")
+    write(new, WEEK_1, rows(week=[1], x=[10]))
+    assert format_of(new) == "v1.5.0+"
 
 
 def test_a_failed_write_leaves_the_week_as_it_was(path: Path) -> None:
