@@ -5,8 +5,8 @@ weeks) and the last week is built by one `hm build`; a script in plain DuckDB
 (:mod:`benchmarks.limit`) makes the same tables from the same files: the machine's own limit for the
 data path. In the built home the inner loops are measured (:mod:`benchmarks.inner_loops`). In
 another one the shop grows, and what one more week costs is measured after 13, 52 and 104. Each is a
-process of its own. Prints a table and writes JSON, ``docs/scale.md`` and its plot. With
-``--new-weeks`` that last part alone is measured again.
+process of its own. Prints a table and writes JSON, ``docs/scale.md`` and its plot. With ``--again``
+one part alone is measured again, for what was written before.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,12 +39,20 @@ RESULTS = Path(__file__).parent / "results"
 CUSTOMERS, WEEKS = 1_370_000, 105
 """Those of H&M."""
 FIRST, SEVEN = date(2018, 9, 19), timedelta(weeks=1)
+LAST = FIRST + SEVEN * (WEEKS - 1)
 TRAIN_WEEKS = 26
 HISTORIES = (13, 52, 104)
 """After so many weeks it is measured what one more costs."""
 
 MOST_ROW_BY_ROW = 0.05
 """The largest scale whose rows have room as Python's dictionaries in 24 GB."""
+
+
+class Part(StrEnum):
+    """What can be measured on its own."""
+
+    LIMIT = "limit"
+    NEW_WEEKS = "new-weeks"
 
 
 @dataclass(frozen=True)
@@ -111,13 +120,8 @@ def run_scale(scale: float, folder: Path) -> Scaled:
     """Measure one scale in an empty folder. Raises CalledProcessError when a command fails."""
     shop = Shop(folder / "home", scale)
     shop.land(WEEKS)
-    week = FIRST + SEVEN * (WEEKS - 1)
-    landing, plain = str(shop.home / "landing"), folder / "limit.duckdb"
-    limit = shop.run(
-        "plain DuckDB", sys.executable, "-m", "benchmarks.limit", landing, str(plain), str(FIRST),
-        str(week), str(TRAIN_WEEKS),
-    )  # fmt: skip
-    plain.unlink()
+    week, landing = LAST, str(shop.home / "landing")
+    limit = measure_limit(shop)
     row_by_row = None
     if scale <= MOST_ROW_BY_ROW:
         row_by_row = shop.run(
@@ -143,6 +147,18 @@ def run_scale(scale: float, folder: Path) -> Scaled:
         measure_new_weeks(Shop(folder / "growing", scale)), json.loads(found.read_text()), assets,
         disk, os.cpu_count() or 1, memory() / 2**30, platform.processor() or platform.machine(),
     )  # fmt: skip
+
+
+def measure_limit(shop: Shop) -> Measured:
+    """Plain DuckDB on what has landed."""
+    made = shop.home.with_name("limit.duckdb")
+    try:
+        return shop.run(
+            "plain DuckDB", sys.executable, "-m", "benchmarks.limit", str(shop.home / "landing"),
+            str(made), str(FIRST), str(LAST), str(TRAIN_WEEKS),
+        )  # fmt: skip
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def measure_new_weeks(shop: Shop) -> dict[str, Measured]:
@@ -215,24 +231,19 @@ def main(
     folder: Annotated[
         Path | None, typer.Option(help="Where there is room; 25 GB for the scale 1.")
     ] = None,
-    new_weeks: Annotated[
-        bool, typer.Option("--new-weeks", help="Measure only those again, and keep the rest.")
-    ] = False,
+    again: Annotated[
+        Part | None, typer.Option(help="Measure only this again, and keep the rest.")
+    ] = None,
 ) -> None:
     """Measure the whole platform at some scales."""
     results = []
     RESULTS.mkdir(exist_ok=True)
     for each in scale or [0.01, 0.05, 0.1]:
         found = RESULTS / f"scale-{each:g}.json"
-        known = json.loads(found.read_text()) if new_weeks else {}
         made = Path(tempfile.mkdtemp(prefix="hm-scale-", dir=folder))
         try:
-            if new_weeks:
-                measured = {
-                    weeks: asdict(week)
-                    for weeks, week in measure_new_weeks(Shop(made / "growing", each)).items()
-                }
-                known["new_weeks"] = measured
+            if again:
+                known = {**json.loads(found.read_text()), **measure_again(again, each, made)}
             else:
                 results.append(run_scale(each, made))
                 known = asdict(results[-1])
@@ -242,6 +253,16 @@ def main(
     if results:
         Console(highlight=False, width=140).print(table(results))
     write_page(RESULTS)
+
+
+def measure_again(part: Part, scale: float, folder: Path) -> dict[str, Any]:
+    """One part, under its name in the JSON."""
+    if part is Part.LIMIT:
+        shop = Shop(folder / "home", scale)
+        shop.land(WEEKS)
+        return {"limit": asdict(measure_limit(shop))}
+    weeks = measure_new_weeks(Shop(folder / "growing", scale))
+    return {"new_weeks": {number: asdict(week) for number, week in weeks.items()}}
 
 
 if __name__ == "__main__":
