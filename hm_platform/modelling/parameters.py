@@ -72,7 +72,7 @@ class TrainingParams:
 class RankingParams:
     """How the ranker is built and trained.
 
-    hidden, dropout : width of the hidden layers; share of it that is left out in training
+    hidden, dropout : width of the hidden layers; share of it that each list is learnt without
     lists : customers' lists that are learnt from, at most: of more, a random choice in each week
     fewest_lists : with fewer than so many there is no ranker
     as_if_new : the share of each past week's buyers who are learnt from as if they were new
