@@ -219,7 +219,7 @@ def to_refresh(
     else:
         changed = [*sorted(entry.uri for entry in gone), *(file.uri for file in touched)]
         if changed:
-            because = f"{len(changed):,} files are there, gone or changed since: {changed[0]}"
+            because = f"new, changed or gone since the last look: {changed[0]}"
             because += f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
         elif stale:
             because = "what was read from the landing zone is not what lies there"
