@@ -122,12 +122,15 @@ class LandingZone:
 
         Left out: names that begin with a dot, files still being written (``.tmp``, ``.part``),
         and everything that is not one of SUFFIXES.
+
+        Raises LandingError when a folder cannot be looked into: what lies there is not known then,
+        and must not be taken for gone.
         """
         return sorted(self._walk(dataset), key=lambda file: file.uri)
 
     def _walk(self, dataset: str) -> Iterator[LandedFile]:
         top = self.folder(dataset).resolve()
-        for folder, folders, names in os.walk(self.folder(dataset)):
+        for folder, folders, names in os.walk(self.folder(dataset), onerror=_not_listed):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 if not is_landed(name):
@@ -139,6 +142,9 @@ class LandingZone:
                         continue
                     status = path.stat()
                 except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    _not_listed(error)
                     continue
                 yield LandedFile(
                     dataset,
@@ -217,6 +223,14 @@ def read_dataset_info(text: str, path: str) -> DatasetInfo:
 def is_parquet(uri: str) -> bool:
     """Whether a landed file is Parquet, which its name says; any other is CSV."""
     return uri.lower().endswith(".parquet")
+
+
+def _not_listed(error: OSError) -> None:
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise LandingError(
+            f"{error.filename} cannot be looked into ({error.strerror}): nothing is loaded or "
+            "unloaded until it can"
+        ) from None
 
 
 def _stamp(status: os.stat_result) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,3 +107,26 @@ def test_a_malformed_dataset_file_is_named(
 def test_first_week_may_be_a_string(zone: LandingZone) -> None:
     put(zone, "dataset.toml", 'name = "x"\nfirst_week = "2017-01-02"')
     assert zone.dataset() == DatasetInfo("x", date(2017, 1, 2))
+
+
+def _forbid(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, folder: Path) -> None:
+    """Have a function of the operating system refuse what lies in a folder, or the folder."""
+    allowed = getattr(owner, name)
+
+    def refusing(path: Any, *arguments: Any, **named: Any) -> Any:
+        if Path(path) == folder or folder in Path(path).parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return allowed(path, *arguments, **named)
+
+    monkeypatch.setattr(owner, name, refusing)
+
+
+@pytest.mark.parametrize(("owner", "name"), [(os, "scandir"), (Path, "stat")])
+def test_files_in_a_folder_that_cannot_be_looked_into_do_not_count_as_gone(
+    zone: LandingZone, monkeypatch: pytest.MonkeyPatch, owner: object, name: str
+) -> None:
+    put(zone, "transactions/2018/a.csv", "x")
+    put(zone, "transactions/b.csv", "x")
+    _forbid(monkeypatch, owner, name, zone.root / "transactions" / "2018")
+    with pytest.raises(LandingError, match=r"transactions/2018.* cannot be looked into \(Perm"):
+        zone.files("transactions")
