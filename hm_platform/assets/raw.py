@@ -72,12 +72,17 @@ def landed_files(
 
 def _files_table(landed: pa.Table) -> Any:
     """The files that are not simply loaded, and then the others, as the UI shows them."""
-    wanted = ["uri", "state", "rows", "rows_loaded", "rows_quarantined", "rows_held", "reason"]
+    wanted = [
+        *("uri", "state", "reason", "size", "first_day", "last_day"),
+        *("rows", "rows_loaded", "rows_quarantined", "rows_held", "content_hash"),
+    ]
     rows = landed.select(wanted).to_pylist()
     rows.sort(key=lambda row: (row["state"] == "loaded", row["reason"] is None, row["uri"]))
     return MetadataValue.table(
         [
-            TableRecord({name: "" if v is None else v for name, v in row.items()})
+            TableRecord(
+                {name: v if isinstance(v, int) else str(v or "") for name, v in row.items()}
+            )
             for row in rows[:MOST_LISTED]
         ],
         TableSchema([TableColumn(name, str(landed.schema.field(name).type)) for name in wanted]),

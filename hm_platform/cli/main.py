@@ -109,12 +109,16 @@ def backtest(
     result.check()
 
 
-@app.command(epilog="Example: [bold]hm status[/]")
-def status() -> None:
+@app.command(epilog="Example: [bold]hm status --files[/]")
+def status(
+    files: Annotated[
+        bool, typer.Option("--files", help="List every landed file, with all that is known of it.")
+    ] = False,
+) -> None:
     """Weeks landed, loaded, trained and published, and what is quarantined and why."""
     from hm_platform.cli.status import print_status
 
-    print_status(load_settings())
+    print_status(load_settings(), every_file=files)
 
 
 @app.command(

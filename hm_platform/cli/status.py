@@ -16,8 +16,12 @@ MOST_FILES = 20
 """Files that are listed by name."""
 
 
-def print_status(settings: Settings) -> None:
-    """Print where the platform stands to standard output."""
+def print_status(settings: Settings, every_file: bool = False) -> None:
+    """Print where the platform stands to standard output.
+
+    every_file : whether every landed file is listed, or those alone of which something is to be
+        told
+    """
     console = Console(highlight=False)
     zone = settings.landing_zone
     dataset = zone.dataset()
@@ -38,6 +42,8 @@ def print_status(settings: Settings) -> None:
     ) as db:
         if table_exists(db, "raw", "landed_files"):
             _print_files(console, db)
+            if every_file:
+                _print_every_file(db)
         if table_exists(db, "raw", "quarantine"):
             _print_quarantine(console, db)
         _print_weeks(console, db)
@@ -64,6 +70,18 @@ def _print_files(console: Console, db: duckdb.DuckDBPyConnection) -> None:
         console.print(f"  {state}: {uri}: {reason}{still}", markup=False, soft_wrap=True)
     if len(odd) > MOST_FILES:
         console.print(f"  and {len(odd) - MOST_FILES:,} more: see raw.landed_files")
+
+
+def _print_every_file(db: duckdb.DuckDBPyConnection) -> None:
+    """A line a file, as ``raw.landed_files`` has it, in columns that other programs can cut."""
+    rows = db.execute(
+        "SELECT uri, state, size, first_day, last_day, rows, rows_loaded, rows_quarantined, "
+        "rows_held, content_hash FROM raw.landed_files ORDER BY uri"
+    )
+    names = [name for name, *_ in rows.description or ()]
+    for row in (names, *rows.fetchall()):
+        # Rich would make blanks of the tabs.
+        print("\t".join("-" if value is None else str(value) for value in row))
 
 
 def _print_quarantine(console: Console, db: duckdb.DuckDBPyConnection) -> None:

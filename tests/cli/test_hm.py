@@ -69,6 +69,19 @@ def test_status_counts_what_is_there(home: Path) -> None:
     assert f"{WEEK}" in status.stdout
 
 
+def test_status_lists_every_file_with_what_is_known_of_it(home: Path) -> None:
+    listed = run(home, "hm", "status", "--files")
+    assert listed.returncode == 0
+    index = query(
+        home,
+        "SELECT uri, state, size, first_day, last_day, rows, rows_loaded, rows_quarantined, "
+        "rows_held, content_hash FROM raw.landed_files ORDER BY uri",
+    )
+    lines = [line.split("\t") for line in listed.stdout.splitlines() if "\t" in line]
+    assert lines[0][0] == "uri"
+    assert lines[1:] == [["-" if v is None else str(v) for v in row] for row in index]
+
+
 def test_recommend_shows_names_and_sources(home: Path) -> None:
     customer, article = query(
         home,
