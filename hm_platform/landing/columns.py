@@ -265,9 +265,11 @@ def value(column: Column, field: str, source_type: str) -> str:
             return f"CASE {field} WHEN 1 THEN 1 WHEN 2 THEN 2 END::TINYINT"
         case Kind.WHOLE:
             number, bound = f"TRY_CAST({field} AS DOUBLE)", _BOUNDS[column.type]
+            # Trying once more, since DuckDB may leave out a comparison that a block's statistics
+            # decide, and those know nothing of NaN.
             return (
                 f"CASE WHEN {number} = trunc({number}) AND {number} BETWEEN {-bound} AND "
-                f"{bound - 1} THEN {number}::{column.type} END"
+                f"{bound - 1} THEN TRY_CAST({number} AS {column.type}) END"
             )
 
 

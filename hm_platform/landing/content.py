@@ -45,8 +45,8 @@ class Content:
     empty : nothing but white space at most
     is_ascii : whether all bytes are ASCII
     has_quotes, has_underscores : whether any is a double quote, or a low line
-    is_plain : UTF-8 with one kind of line end, no line of two megabytes, no SEPARATOR: what DuckDB
-        reads line by line without surprises
+    is_plain : UTF-8 with one kind of line end, no line of two megabytes, no SEPARATOR, and one
+        member and no more where it is gzipped: what DuckDB reads line by line without surprises
     """
 
     hash: str
@@ -70,6 +70,24 @@ class Content:
 _TRAITS = tuple(field.name for field in fields(Content) if field.name != "hash")
 
 
+class _Packed:
+    """A gzipped stream that remembers its last four bytes: the length of its content, where it has
+    one member and nothing behind that (RFC 1952, section 2.3.1)."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        self._last = (self._last + block)[-4:]
+        return block
+
+    def ends_after(self, length: int) -> bool:
+        """Whether it says at its end that it unpacks to so many bytes."""
+        return int.from_bytes(self._last, "little") == length % 2**32
+
+
 @contextmanager
 def opened(file: LandedFile) -> Iterator[BinaryIO]:
     """The file's content, unpacked where it is gzipped.
@@ -80,7 +98,7 @@ def opened(file: LandedFile) -> Iterator[BinaryIO]:
     try:
         with file.open() as stream:
             if file.is_gzip:
-                with gzip.open(stream, "rb") as unpacked:
+                with gzip.GzipFile(fileobj=cast("BinaryIO", _Packed(stream))) as unpacked:
                     yield cast("BinaryIO", unpacked)
             else:
                 yield stream
@@ -104,11 +122,12 @@ def examine(file: LandedFile) -> Content:
         is_ascii = is_utf8 = is_plain = empty = True
         has_quotes = has_underscores = False
         line_ends: set[bytes] = set()
-        tail = b""
+        length, tail = 0, b""
         while block := stream.read(BLOCK):
             if block.endswith(b"\r"):
                 block += stream.read(1)
             digest.update(block)
+            length += len(block)
             empty = empty and block.isspace()
             has_quotes = has_quotes or b'"' in block
             has_underscores = has_underscores or b"_" in block
@@ -125,6 +144,9 @@ def examine(file: LandedFile) -> Content:
             if b"\x01" in block or b"\x01" in tail:
                 is_plain = is_plain and SEPARATOR.encode() not in tail + block
             tail = block[-len(SEPARATOR) :]
+        # Some stores pad with zeros, which DuckDB takes for a damaged member.
+        if isinstance(stream, gzip.GzipFile) and isinstance(stream.fileobj, _Packed):
+            is_plain = is_plain and stream.fileobj.ends_after(length)
         try:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from hm_platform.calendar import today as calendar_today
-from hm_platform.landing.content import examine
+from hm_platform.landing.content import Content, examine
 from hm_platform.landing.entry import Entry, FileRows, WeekRows, from_table, to_table
 from hm_platform.landing.errors import ColumnsError, LandingError
 from hm_platform.landing.schemas import Schemas, remembered_columns
@@ -153,7 +153,9 @@ class _Look:
             entry = entry.holding(known.content)
         was_loaded = known is not None and untouched and known.state == "loaded"
         try:
-            entry = self._read(file, entry, was_loaded)
+            content = entry.content or examine(file)
+            entry = entry.holding(content)
+            entry = self._read(file, content, entry, was_loaded)
         except FileNotFoundError:
             raise
         except UNREADABLE as error:
@@ -163,9 +165,7 @@ class _Look:
                 entry = replace(entry, stamp=None, checked_by=None)
         return entry if file.is_as_listed() else _pending(entry)
 
-    def _read(self, file: LandedFile, entry: Entry, was_loaded: bool) -> Entry:
-        content = entry.content or examine(file)
-        entry = entry.holding(content)
+    def _read(self, file: LandedFile, content: Content, entry: Entry, was_loaded: bool) -> Entry:
         key = (file.dataset, file.is_parquet, content.hash)
         same = self.by_content.get(key)
         if same is not None:
@@ -191,11 +191,16 @@ def _pending(entry: Entry) -> Entry:
 
 
 def _each_content_once(entries: list[Entry]) -> list[Entry]:
-    """The entries by uri, those with the content of an earlier one marked as duplicates of it."""
+    """The entries by uri, those with the content of an earlier one marked as duplicates of it.
+
+    Of what nobody could read, each is held for itself: another may be readable under its name.
+    """
     first: dict[str, Entry] = {}
     marked = []
     for entry in entries:
-        twin = first.setdefault(entry.content_hash, entry) if entry.content_hash else entry
+        twin = entry
+        if entry.content_hash and entry.rows is not None:
+            twin = first.setdefault(entry.content_hash, entry)
         if twin is not entry:
             entry = Entry(
                 entry.uri,

@@ -2,8 +2,9 @@
 
 A transactions file has no field that could hold a line end, so there a line is a record, always:
 whatever is wrong with a line stays in that line. The other data sets may quote line ends, as
-RFC 4180 has it; where such a file's quoting is broken, a line is a record there too. Lines are read
-as one field each and split afterwards, which takes DuckDB no longer than splitting while reading.
+RFC 4180 has it; where such a file's quoting is broken, a line is a record there too. Records are
+read as one field each and split afterwards, which takes DuckDB no longer than splitting while
+reading.
 """
 
 from __future__ import annotations
@@ -90,11 +91,13 @@ def records(session: Session, file: LandedFile, content: Content) -> Records:
     layout = read_layout(file)
     require_columns(file, [(name, TEXT) for name in layout.names])
     address = csv_address(session, file, content)
+    lines = lines_sql(address, layout.skip)
     if file.dataset != "transactions" and content.has_quotes:
         whole = _quoted_records(session, file, content, address, layout)
         if whole is not None:
             return whole
-    return _line_records(file, content, address, layout)
+        lines = _joined_lines(session, address, layout) or lines
+    return _split_records(file, content, lines, layout)
 
 
 def read_layout(file: LandedFile) -> Layout:
@@ -160,10 +163,14 @@ def csv_address(session: Session, file: LandedFile, content: Content) -> str:
 
 def lines_sql(address: str, skip: int) -> str:
     """The lines of a plain text file that are not blank, as a relation with the column ``line``."""
+    return f"{_all_lines_sql(address, skip)} WHERE line <> ''"
+
+
+def _all_lines_sql(address: str, skip: int) -> str:
+    """All of them; a blank one is NULL."""
     return (
         f"SELECT line FROM read_csv({address}, auto_detect=false, header=false, skip={skip}, "
-        f"delim={sql_text(SEPARATOR)}, quote='', escape='', columns={{'line': 'VARCHAR'}}) "
-        "WHERE line <> ''"
+        f"delim={sql_text(SEPARATOR)}, quote='', escape='', columns={{'line': 'VARCHAR'}})"
     )
 
 
@@ -194,7 +201,8 @@ def fields_sql(delimiter: str) -> str:
     END"""
 
 
-def _line_records(file: LandedFile, content: Content, address: str, layout: Layout) -> Records:
+def _split_records(file: LandedFile, content: Content, lines: str, layout: Layout) -> Records:
+    """The records of a relation with a record in each ``line``."""
     columns, n = COLUMNS[file.dataset], len(layout.names)
     overlong = f"strlen(line) > {LINE_LIMIT} AND length(line) > {LINE_LIMIT}"
     refusals = [
@@ -210,8 +218,7 @@ def _line_records(file: LandedFile, content: Content, address: str, layout: Layo
     if not content.is_ascii:
         refusals.insert(0, _damaged("line"))
     return Records(
-        source=f"SELECT line, {fields_sql(layout.delimiter)} AS f "
-        f"FROM ({lines_sql(address, layout.skip)})",
+        source=f"SELECT line, {fields_sql(layout.delimiter)} AS f FROM ({lines})",
         fields=tuple(_field(c.name, layout.names, lambda i: f"f[{i + 1}]") for c in columns),
         types=(TEXT_TYPE,) * len(columns),
         columns=tuple((name, TEXT) for name in layout.names),
@@ -222,10 +229,39 @@ def _line_records(file: LandedFile, content: Content, address: str, layout: Layo
     )
 
 
+def _joined_lines(session: Session, address: str, layout: Layout) -> str | None:
+    """A relation like that of lines_sql() in which lines that one quoted field spans are one, or
+    None where quoting is broken anywhere.
+
+    For a file that is not _quoted_records() because some record has too few or too many fields:
+    that is a fault of that record alone.
+    """
+    marks = "strlen(line) - strlen(replace(line, '\"', ''))"
+    session.connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE joined_lines AS
+        WITH lines AS (
+            SELECT row_number() OVER () AS place, coalesce(line, '') AS line
+            FROM ({_all_lines_sql(address, layout.skip)})
+        ), marked AS (
+            SELECT *, sum({marks}) OVER (ORDER BY place) - {marks} AS marks_before FROM lines
+        ), records AS (
+            SELECT *, sum((marks_before % 2 = 0)::INTEGER) OVER (ORDER BY place) AS record
+            FROM marked
+        )
+        SELECT string_agg(line, chr(10) ORDER BY place) AS line FROM records
+        GROUP BY record HAVING line <> '' ORDER BY record"""
+    )
+    broken = f"SELECT 1 FROM joined_lines WHERE {fields_sql(layout.delimiter)} IS NULL LIMIT 1"
+    if session.connection.execute(broken).fetchall():
+        return None
+    return "SELECT line FROM joined_lines"
+
+
 def _quoted_records(
     session: Session, file: LandedFile, content: Content, address: str, layout: Layout
 ) -> Records | None:
-    """The records of a file whose quoting is sound all through, else None."""
+    """The records of a file whose quoting is sound all through, and all of whose records have as
+    many fields as there are columns; else None."""
     columns = COLUMNS[file.dataset]
     cells = [f"c{i}" for i in range(len(layout.names))]
     types = ", ".join(f"{cell}: 'VARCHAR'" for cell in cells)
@@ -256,35 +292,70 @@ def _damaged(text: str) -> Refusal:
 
 def _parquet_records(session: Session, file: LandedFile) -> Records:
     columns = COLUMNS[file.dataset]
-    # Some writers do not mark text as text.
-    arguments = f"{session.address(file.fetch())}, binary_as_string=true, hive_partitioning=false"
+    address = session.address(file.fetch())
+    arguments = f"{address}, hive_partitioning=false"
     described = session.connection.execute(f"DESCRIBE FROM read_parquet({arguments})").fetchall()
-    found = [(name, kind) for name, kind, *_ in described]
-    names = [name.lower() for name, _ in found]
-    named = tuple(zip(names, (kind for _, kind in found), strict=True))
+    cells = [_identifier(name) for name, *_ in described]
+    names = _parquet_names(session, address)
+    # Some writers do not mark text as text.
+    unmarked = [kind == "BLOB" for _, kind, *_ in described]
+    kinds = [TEXT_TYPE if kind == "BLOB" else kind for _, kind, *_ in described]
+    named = tuple(zip(names, kinds, strict=True))
     require_columns(file, named)
     # DuckDB numbers the rows only where the file has no column of that name.
     numbered = "file_row_number" not in names
     source = f"SELECT * FROM read_parquet({arguments}, file_row_number={numbered})"
+    fields = [
+        _decoded(cell) if is_bytes else cell for cell, is_bytes in zip(cells, unmarked, strict=True)
+    ]
     types = {column.name: TEXT_TYPE for column in columns}
+    refusals = []
     for column in columns:
-        if column.name in names:
-            types[column.name] = kind = found[names.index(column.name)][1]
-            if not accepts(column.kind, kind):
-                raise ColumnsError(
-                    f"column {column.name} is {kind}, but has to be {column.kind.value}",
-                    named,
-                )
-    cells = ", ".join(f"{_identifier(name)} := {_identifier(name)}" for name, _ in found)
+        if column.name not in names:
+            continue
+        i = names.index(column.name)
+        types[column.name] = kinds[i]
+        if not accepts(column.kind, kinds[i]):
+            raise ColumnsError(
+                f"column {column.name} is {kinds[i]}, but has to be {column.kind.value}", named
+            )
+        if unmarked[i]:
+            damaged = f"{cells[i]} IS NOT NULL AND {fields[i]} IS NULL"
+            refusals.append(Refusal(damaged, column.name, "bytes that are not UTF-8"))
+    shown = ", ".join(
+        f"{cell} := coalesce({field}, {cell}::VARCHAR)" if is_bytes else f"{cell} := {cell}"
+        for cell, field, is_bytes in zip(cells, fields, unmarked, strict=True)
+    )
     return Records(
         source=source,
-        fields=tuple(_field(c.name, names, lambda i: _identifier(found[i][0])) for c in columns),
+        fields=tuple(_field(c.name, names, fields.__getitem__) for c in columns),
         types=tuple(types.values()),
         columns=named,
         number="file_row_number + 1" if numbered else None,
         # DuckDB can hold a moment that it cannot write: what others have for "no time".
-        record=f"coalesce(TRY(to_json(struct_pack({cells}))::VARCHAR), '(not to be written)')",
+        record=f"coalesce(TRY(to_json(struct_pack({shown}))::VARCHAR), '(not to be written)')",
+        refusals=tuple(refusals),
     )
+
+
+def _parquet_names(session: Session, address: str) -> list[str]:
+    """The names of a Parquet file's columns in lower case, as they are in the file: DuckDB gives
+    the second of a name another one."""
+    schema = session.connection.execute(
+        f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({address})"
+    ).fetchall()
+    # Depth first: after the root each column, and after a column all that it is made of.
+    names, within = [], 0
+    for name, children in schema[1:]:
+        if not within:
+            names.append(name.lower())
+        within += children - (1 if within else 0)
+    return names
+
+
+def _decoded(field: str) -> str:
+    """The SQL expression of bytes as text; NULL where they are none."""
+    return f"TRY(decode({field}))"
 
 
 def _identifier(name: str) -> str:

@@ -23,8 +23,9 @@ from hm_platform.landing.columns import (
 )
 from hm_platform.landing.content import Content
 from hm_platform.landing.entry import Entry, WeekRows
+from hm_platform.landing.errors import LandingError
 from hm_platform.landing.numbering import numbered
-from hm_platform.landing.records import records
+from hm_platform.landing.records import Records, records
 from hm_platform.landing.session import Session
 from hm_platform.landing.zone import LandedFile, Landing
 
@@ -80,6 +81,8 @@ def validate(
     loaded = sum(rows.rows for rows in good.values())
     quarantined = sum(rows.rows for rows in refused.values())
     late = (rows for refusal, rows in refused.items() if checked.refusals[refusal].in_future)
+    if quarantined:
+        _read_refused(session, file, read, rules, today)
     found = replace(
         entry,
         first_day=min((rows.first for rows in good.values() if rows.first), default=None),
@@ -165,6 +168,25 @@ def _counted(
                 other.register("batch", pa.Table.from_batches([batch]))
                 add(other, "batch")
     return found
+
+
+def _read_refused(
+    session: Session, file: LandedFile, read: Records, rules: Rules, today: date
+) -> None:
+    """Find out whether the refused rows can be shown as they came, which takes columns of the file
+    that nothing else is read from. Raises LandingError where they cannot, and duckdb.Error."""
+    if not file.is_parquet:
+        return
+    days = (rules.calendar.first_week, today)
+    checked = check(file.dataset, read, days, with_record=True)
+    shown = f"SELECT max(strlen(record)) FROM ({checked.sql}) WHERE refusal IS NOT NULL"
+    try:
+        session.connection.execute(shown).fetchall()
+    except duckdb.InvalidInputException:
+        raise LandingError(
+            "rows are refused that cannot be shown as they came, since a column that is not needed "
+            "has text that is not UTF-8: send it again without that column, or with it as UTF-8"
+        ) from None
 
 
 def _refusals(checked: Checked, refused: Mapping[int, _Counted]) -> str:

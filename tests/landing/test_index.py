@@ -149,6 +149,22 @@ def test_a_header_alone_is_a_file_without_rows(zone: LandingZone) -> None:
     assert (entry["state"], entry["rows"], entry["first_day"]) == ("loaded", 0, None)
 
 
+def test_a_file_under_a_wrong_name_does_not_hide_the_same_under_the_right_one(
+    zone: LandingZone,
+) -> None:
+    columns = ["2018-09-20"], ["c1"], ["0108775015"], [0.05], [1]
+    right = put_parquet(
+        zone, "transactions/b.parquet", dict(zip(HEADER.split(","), columns, strict=True))
+    )
+    put(zone, "transactions/a.csv", right.read_bytes())
+    found = entries(zone)
+    assert {uri: entry["state"] for uri, entry in found.items()} == {
+        "transactions/a.csv": "held",
+        "transactions/b.parquet": "loaded",
+    }
+    assert len({entry["content_hash"] for entry in found.values()}) == 1
+
+
 @pytest.mark.skipif("__import__('os').geteuid() == 0", reason="root may read everything")
 def test_a_file_one_may_not_read_is_held(zone: LandingZone) -> None:
     put_transactions(zone, "a.csv", GOOD).chmod(0)

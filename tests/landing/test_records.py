@@ -7,15 +7,17 @@ from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from hm_platform.landing.loading import (
-    read_articles,
-)
+from hm_platform.landing.entry import from_table
+from hm_platform.landing.loading import read_articles, read_customers
 from hm_platform.landing.zone import LandingZone
 from tests.landing.landed import (
+    BAD,
     GOOD,
     HEADER,
+    LENIENT,
     header,
     index,
     put,
@@ -157,3 +159,107 @@ def test_broken_quoting_in_articles_costs_the_broken_lines_only(zone: LandingZon
     (refused,) = quarantine(zone)
     assert (refused["row_number"], refused["reason"]) == (2, "broken quoting")
     assert refused["record"] == lines[1]
+
+
+def test_a_record_with_too_few_fields_costs_itself_where_others_span_lines(
+    zone: LandingZone,
+) -> None:
+    texts = ['"one\n\nand ""two"""', '"a, b"', "plain"]
+    lines = [row("articles", article_id=f"a{i}", detail_desc=q) for i, q in enumerate(texts)]
+    lines.insert(1, 'short,"x\ny"')
+    lines.insert(3, row("articles", article_id="long") + ",and more")
+    put(zone, "articles/a.csv", [header("articles"), *lines])
+    found = index(zone, rules=LENIENT)
+    (entry,) = from_table(found)
+    assert (entry.rows, entry.rows_loaded, entry.rows_quarantined) == (5, 3, 2)
+    read = read_articles(zone, found).read_all()
+    assert read["article_id"].to_pylist() == ["a0", "a1", "a2"]
+    assert read["detail_desc"].to_pylist() == ['one\n\nand "two"', "a, b", "plain"]
+    assert [(each["row_number"], each["reason"], each["record"]) for each in quarantine(zone)] == [
+        (2, "too few fields (25 expected)", 'short,"x\ny"'),
+        (4, "too many fields (25 expected)", lines[3]),
+    ]
+
+
+@pytest.mark.parametrize("zeros", [1, 4, 512])
+def test_zeros_behind_a_gzip_file_are_nothing(zone: LandingZone, zeros: int) -> None:
+    packed = gzip.compress(f"{HEADER}\n{GOOD}\n".encode())
+    put(zone, "transactions/a.csv.gz", packed + bytes(zeros))
+    assert len(transactions(zone)) == 1
+
+
+def _parquet_columns(**columns: Any) -> dict[str, Any]:
+    """Two purchases, the price of the second of which is refused."""
+    usual = {
+        "t_dat": [date(2018, 9, 20)] * 2,
+        "customer_id": ["c1", "c2"],
+        "article_id": ["0108775015"] * 2,
+        "price": [0.05, -1.0],
+        "sales_channel_id": [1, 1],
+    }
+    return {**usual, **columns}
+
+
+def test_bytes_in_a_parquet_column_that_nobody_reads_harm_no_row(zone: LandingZone) -> None:
+    pictures = pa.array([b"\x89PNG\xff"] * 2, pa.binary())
+    put_parquet(zone, "transactions/a.parquet", _parquet_columns(picture=pictures))
+    assert [each["customer_id"] for each in transactions(zone)] == ["c1"]
+    (refused,) = quarantine(zone)
+    assert (refused["row_number"], refused["column_name"]) == (2, "price")
+    assert "x89PNG" in refused["record"]
+
+
+def test_bytes_that_are_no_text_cost_their_row_of_a_parquet_file(zone: LandingZone) -> None:
+    ids = pa.array(["Zoë".encode(), b"M\xfcller"], pa.binary())
+    put_parquet(zone, "transactions/a.parquet", _parquet_columns(customer_id=ids, price=[1.0] * 2))
+    assert [each["customer_id"] for each in transactions(zone)] == ["Zoë"]
+    (refused,) = quarantine(zone)
+    assert (refused["column_name"], refused["reason"]) == (
+        "customer_id",
+        "bytes that are not UTF-8",
+    )
+    assert '"customer_id":"M' in refused["record"]
+
+
+def test_where_a_refused_row_cannot_be_shown_its_file_is_held_and_no_other(
+    zone: LandingZone,
+) -> None:
+    # Marked as text and none, in a column that nothing but a refused row is read from.
+    note = pa.StringArray.from_buffers(
+        2, pa.array([0, 1, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff")
+    )
+    put_parquet(zone, "transactions/a.parquet", _parquet_columns(note=note))
+    put_transactions(zone, "b.csv", GOOD, BAD)
+    assert [each["uri"] for each in transactions(zone)] == ["transactions/b.csv"]
+    assert [each["uri"] for each in quarantine(zone)] == ["transactions/b.csv"]
+    entry = from_table(index(zone))[0]
+    assert (entry.state, "text that is not UTF-8" in (entry.reason or "")) == ("held", True)
+
+
+@pytest.mark.parametrize("second", ["price", "PRICE"])
+def test_a_parquet_column_that_is_there_twice_holds_the_file(
+    zone: LandingZone, second: str
+) -> None:
+    # A column of several values before them, which has names of its own.
+    nested = {"tags": [[{"price": 1}]] * 2}
+    table = pa.table({**nested, **_parquet_columns()})
+    table = table.append_column(pa.field(second, pa.float64()), pa.array([1.0, 2.0]))
+    path = put(zone, "transactions/a.parquet", b"")
+    pq.write_table(table, path)
+    (entry,) = from_table(index(zone))
+    assert (entry.state, entry.reason) == ("held", "column price is there twice: keep one")
+    pq.write_table(pa.table({**nested, **_parquet_columns()}), path)
+    assert from_table(index(zone))[0].state == "loaded"
+
+
+def test_what_is_no_number_costs_its_row_of_customers(zone: LandingZone) -> None:
+    ages = [30.0] * 99 + [float("nan")]
+    put_parquet(
+        zone,
+        "customers/a.parquet",
+        {"customer_id": [f"c{i:03d}" for i in range(100)], "age": ages},
+    )
+    read = read_customers(zone, index(zone)).read_all()
+    assert read["customer_id"].to_pylist() == [f"c{i:03d}" for i in range(99)]
+    (refused,) = quarantine(zone)
+    assert (refused["column_name"], refused["reason"]) == ("age", "not a whole number")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -177,3 +178,23 @@ def test_files_that_an_earlier_version_hashed_in_another_way_are_the_same_files(
         "transactions/b.csv": "duplicate",
     }
     assert schema_changes(to_table(entries), found) == []
+
+
+def test_a_column_that_a_file_lost_while_it_was_not_in_order_is_told(zone: LandingZone) -> None:
+    path = put_transactions(zone, "a.csv", *good(1))
+    loaded = _look(zone)
+    # Cut short at first, then whole but for a column; and with a column alone before.
+    for first, told in ((b"\x1f\x8b\x08", "price"), (gzip.compress(b"price\n1\n"), "cost")):
+        packed = put(zone, "transactions/b.csv.gz", first)
+        held = _look(zone, loaded)
+        assert _states(held)["transactions/b.csv.gz"] == "held"
+        packed.write_bytes(gzip.compress(path.read_bytes().replace(b",price", b",cost")))
+        assert told in {change.column for change in schema_changes(held, _look(zone, held))}
+    still = _entry(index(zone, loaded, STRICT, quiet_s=3600), "transactions/b.csv.gz")
+    assert still.state == "pending"
+    pending = to_table([*from_table(loaded), still])
+    found = schema_changes(pending, _look(zone, pending))
+    assert {(change.column, change.kind) for change in found} == {
+        ("cost", "added"),
+        ("price", "lost"),
+    }
