@@ -23,6 +23,7 @@ from hm_platform.runs import turns_lock
 from hm_platform.sensors import look
 from hm_platform.storage.taking_turns import taking_turns
 from tests.home import QUIET, Home, now, week
+from tests.landing.landed import HEADER, header, put, row
 
 UP_TO_DATE = "everything is up to date"
 
@@ -141,6 +142,35 @@ def test_a_new_article_builds_again_and_loads_nothing(
     catch_up(home, instance)
     home.land_articles("0108775015", "0108775016")
     assert jobs(catch_up(home, instance)) == ["refresh_landing", "build_week"]
+
+
+def test_a_new_customer_builds_again_and_loads_nothing(
+    home: Home, instance: DagsterInstance
+) -> None:
+    home.land_weeks(3)
+    catch_up(home, instance)
+    put(
+        home.settings.landing_zone,
+        "customers/c.csv",
+        [header("customers"), row("customers", customer_id="c9")],
+    )
+    assert jobs(catch_up(home, instance)) == ["refresh_landing", "build_week"]
+
+
+def test_a_thousand_files_in_one_night_load_each_of_their_weeks_once(
+    home: Home, instance: DagsterInstance
+) -> None:
+    home.land_weeks(5)
+    catch_up(home, instance)
+    for number in range(1000):
+        day = week(1 if number % 2 else 3) + timedelta(days=number % 7)
+        purchase = f"{day},c{number},0108775015,0.05,1"
+        put(home.settings.landing_zone, f"transactions/till/{number}.csv", [HEADER, purchase])
+    works = catch_up(home, instance)
+    assert jobs(works) == ["refresh_landing", "load_weeks", "load_weeks", "build_week"]
+    assert {work.weeks for work in works[1:3]} == {(week(1), week(1)), (week(3), week(3))}
+    assert works[3].partition == str(week(4))
+    assert sum(entry.rows_loaded for entry in home.records.entries) == 1011
 
 
 def test_the_week_that_goes_on_is_loaded_day_by_day_and_not_built(
