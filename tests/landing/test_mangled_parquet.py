@@ -75,7 +75,7 @@ IDS = [
     Written(texts, pa.string(), bad=("", " \t", "a\nb", "a\rb")),
     Written(texts, pa.large_string(), bad=("", "\n")),
     Written(texts, pa.dictionary(pa.int32(), pa.string()), bad=("",)),
-    Written(texts, pa.binary(), str.encode, (b"", b"\n")),
+    Written(texts, pa.binary(), str.encode, (b"", b"\n", b"\xff")),
     Written(whole, pa.int64(), int),
     Written(whole, pa.uint32(), int),
 ]
@@ -120,6 +120,7 @@ def tables(draw: st.DrawFn) -> tuple[pa.Table, list[tuple[Any, ...] | None]]:
                     pa.nulls(count),
                     pa.array([{"a": [1, None]}] * count, pa.struct([("a", pa.list_(pa.int8()))])),
                     pa.array([float("nan")] * count, pa.float64()),
+                    pa.array([b"\x89PNG\xff\x00"] * count, pa.binary()),
                     pa.array([-(2**63)] * count, pa.int64()).view(pa.timestamp("us")),
                 ]
             )
