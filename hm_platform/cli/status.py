@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hm_platform.cli.reading import reading
+from hm_platform.landing.errors import LandingError
 from hm_platform.serving.published import PASSED, Publication, read_publications
 from hm_platform.settings import Settings
 from hm_platform.storage.places import storage_of
@@ -27,7 +28,11 @@ def print_status(settings: Settings, every_file: bool = False) -> None:
     dataset = zone.dataset()
     console.print(f"[bold]Landing zone[/]  {zone}" + (f"  ({dataset.name})" if dataset else ""))
     for name in ("articles", "customers", "transactions"):
-        files = zone.files(name)
+        try:
+            files = zone.files(name)
+        except LandingError as error:
+            console.print(f"  {name:<13}{error}", markup=False, soft_wrap=True)
+            continue
         size = sum(file.size for file in files) / 1e6
         console.print(f"  {name:<13}{len(files):>6,} files  {size:>10,.1f} MB")
     if storage_of(settings).tables.is_empty():
@@ -75,8 +80,9 @@ def _print_files(console: Console, db: duckdb.DuckDBPyConnection) -> None:
 def _print_every_file(db: duckdb.DuckDBPyConnection) -> None:
     """A line a file, as ``raw.landed_files`` has it, in columns that other programs can cut."""
     rows = db.execute(
-        "SELECT uri, state, size, first_day, last_day, rows, rows_loaded, rows_quarantined, "
-        "rows_held, content_hash FROM raw.landed_files ORDER BY uri"
+        "SELECT replace(replace(uri, chr(9), '\\t'), chr(10), '\\n') AS uri, state, size, "
+        "first_day, last_day, rows, rows_loaded, rows_quarantined, rows_held, content_hash "
+        "FROM raw.landed_files ORDER BY uri"
     )
     names = [name for name, *_ in rows.description or ()]
     for row in (names, *rows.fetchall()):

@@ -64,6 +64,7 @@ def index_landing_zone(
     today : the last day that a row may have; by default the clock's
 
     Returns a table with LANDED_FILES_SCHEMA. A file that cannot be read never raises: it is held.
+    Raises LandingError when the zone cannot be listed.
     """
     today = today or calendar_today()
     known = from_table(previous)
@@ -170,7 +171,8 @@ class _Look:
         same = self.by_content.get(key)
         if same is not None:
             own = {name: getattr(entry, name) for name in ("uri", "size", "stamp")}
-            return replace(_without_kept(same), **own)
+            # With traits of its own: not everybody packs the same content as DuckDB unpacks it.
+            return replace(_without_kept(same), **own).holding(content)
         found = validate(self.session, file, content, self.rules, self.today, entry)
         lost = self.schemas.lost(found)
         # What was loaded has not lost a column that others have brought since.

@@ -91,13 +91,14 @@ def records(session: Session, file: LandedFile, content: Content) -> Records:
     layout = read_layout(file)
     require_columns(file, [(name, TEXT) for name in layout.names])
     address = csv_address(session, file, content)
-    lines = lines_sql(address, layout.skip)
     if file.dataset != "transactions" and content.has_quotes:
         whole = _quoted_records(session, file, content, address, layout)
         if whole is not None:
             return whole
-        lines = _joined_lines(session, address, layout) or lines
-    return _split_records(file, content, lines, layout)
+        joined = _joined_lines(session, address, layout)
+        if joined is not None:
+            return _split_records(file, content, joined, layout, breaks="")
+    return _split_records(file, content, lines_sql(address, layout.skip), layout)
 
 
 def read_layout(file: LandedFile) -> Layout:
@@ -179,9 +180,10 @@ def fields_sql(delimiter: str) -> str:
 
     A field that begins with a double quote ends with one, and doubles those it holds; elsewhere in
     a field a double quote is a character like any other (RFC 4180, section 2, read generously).
+    A line break is in quotes or nowhere.
     """
     mark, comma = re.escape(delimiter), sql_text(delimiter)
-    field = f'{mark}("(?:[^"]|"")*"|[^"{mark}][^{mark}]*|)'
+    field = f'{mark}("(?:[^"]|"")*"|[^"{mark}\\n][^{mark}\\n]*|)'
     # Fields that are quoted as a whole and hold no quote (so no delimiter either) need no pattern,
     # which would take some four times as long.
     odd = """lambda x: CASE WHEN contains(x, '"') THEN NOT (
@@ -201,8 +203,13 @@ def fields_sql(delimiter: str) -> str:
     END"""
 
 
-def _split_records(file: LandedFile, content: Content, lines: str, layout: Layout) -> Records:
-    """The records of a relation with a record in each ``line``."""
+def _split_records(
+    file: LandedFile, content: Content, lines: str, layout: Layout, breaks: str = "\n\r"
+) -> Records:
+    """The records of a relation with a record in each ``line``.
+
+    breaks : the characters that break lines and are in none of them
+    """
     columns, n = COLUMNS[file.dataset], len(layout.names)
     overlong = f"strlen(line) > {LINE_LIMIT} AND length(line) > {LINE_LIMIT}"
     refusals = [
@@ -225,7 +232,7 @@ def _split_records(file: LandedFile, content: Content, lines: str, layout: Layou
         number=None,
         record=f"CASE WHEN {overlong} THEN left(line, {LINE_LIMIT}) ELSE line END",
         refusals=tuple(refusals),
-        lacking="\n\r" if content.has_underscores else "\n\r_",
+        lacking=breaks + ("" if content.has_underscores else "_"),
     )
 
 
@@ -236,20 +243,26 @@ def _joined_lines(session: Session, address: str, layout: Layout) -> str | None:
     For a file that is not _quoted_records() because some record has too few or too many fields:
     that is a fault of that record alone.
     """
-    marks = "strlen(line) - strlen(replace(line, '\"', ''))"
     session.connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE joined_lines AS
         WITH lines AS (
             SELECT row_number() OVER () AS place, coalesce(line, '') AS line
             FROM ({_all_lines_sql(address, layout.skip)})
+        ), counted AS (
+            SELECT *, strlen(line) - strlen(replace(line, '"', '')) AS marks FROM lines
         ), marked AS (
-            SELECT *, sum({marks}) OVER (ORDER BY place) - {marks} AS marks_before FROM lines
-        ), records AS (
-            SELECT *, sum((marks_before % 2 = 0)::INTEGER) OVER (ORDER BY place) AS record
-            FROM marked
+            SELECT *, (sum(marks) OVER (ORDER BY place) - marks) % 2 = 1 AS within,
+                within OR marks % 2 = 1 AS of_several
+            FROM counted
+        ), numbered AS (
+            SELECT *, sum((NOT within)::INTEGER) OVER (ORDER BY place) AS record FROM marked
         )
-        SELECT string_agg(line, chr(10) ORDER BY place) AS line FROM records
-        GROUP BY record HAVING line <> '' ORDER BY record"""
+        SELECT line FROM (
+            SELECT place, line FROM numbered WHERE NOT of_several AND line <> ''
+            UNION ALL
+            SELECT min(place), string_agg(line, chr(10) ORDER BY place) FROM numbered
+            WHERE of_several GROUP BY record
+        ) ORDER BY place"""
     )
     broken = f"SELECT 1 FROM joined_lines WHERE {fields_sql(layout.delimiter)} IS NULL LIMIT 1"
     if session.connection.execute(broken).fetchall():

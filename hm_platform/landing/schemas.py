@@ -111,7 +111,7 @@ def schema_changes(previous: pa.Table | None, index: pa.Table) -> list[SchemaCha
     that is loaded. Types are compared among files of one format: all that a CSV file has is text.
     """
     before = from_table(previous)
-    known = {(entry.uri, entry.content_hash) for entry in before}
+    known = {(entry.uri, entry.content_hash) for entry in before if entry.columns}
     earlier = {entry.uri: entry for entry in before if entry.columns}
     last = {entry.dataset: entry for entry in before if entry.state == "loaded"}
     last_of_format = {

@@ -182,7 +182,9 @@ def _read_refused(
     shown = f"SELECT max(strlen(record)) FROM ({checked.sql}) WHERE refusal IS NOT NULL"
     try:
         session.connection.execute(shown).fetchall()
-    except duckdb.InvalidInputException:
+    except duckdb.InvalidInputException as error:
+        if "UTF8" not in str(error):
+            raise
         raise LandingError(
             "rows are refused that cannot be shown as they came, since a column that is not needed "
             "has text that is not UTF-8: send it again without that column, or with it as UTF-8"

@@ -89,7 +89,10 @@ class Landing(Protocol):
     """Where files land, as those who read them see it; its ``str`` is its address."""
 
     def files(self, dataset: str) -> list[LandedFile]:
-        """The landed files of ``dataset``, sub-folders included, sorted by uri."""
+        """The landed files of ``dataset``, sub-folders included, sorted by uri.
+
+        Raises LandingError when that cannot be told.
+        """
 
     def dataset(self) -> DatasetInfo | None:
         """What ``dataset.toml`` says, or None where there is no such file.
@@ -141,8 +144,6 @@ class LandingZone:
                     if not path.is_file():
                         continue
                     status = path.stat()
-                except FileNotFoundError:
-                    continue
                 except OSError as error:
                     _not_listed(error)
                     continue
@@ -226,6 +227,7 @@ def is_parquet(uri: str) -> bool:
 
 
 def _not_listed(error: OSError) -> None:
+    """Raise LandingError, but for what has gone meanwhile."""
     if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
         raise LandingError(
             f"{error.filename} cannot be looked into ({error.strerror}): nothing is loaded or "

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hm_platform.landing.entry import from_table
-from hm_platform.landing.loading import read_articles, read_customers
+from hm_platform.landing.loading import read_articles, read_customers, read_transactions
 from hm_platform.landing.zone import LandingZone
 from tests.landing.landed import (
     BAD,
@@ -181,11 +181,48 @@ def test_a_record_with_too_few_fields_costs_itself_where_others_span_lines(
     ]
 
 
+@pytest.mark.parametrize("inches", [(50,), (3, 89)])
+def test_a_quote_within_a_field_joins_no_lines(zone: LandingZone, inches: tuple[int, ...]) -> None:
+    lines = [row("customers", customer_id=f"c{i:03d}", postal_code="p") for i in range(99)]
+    for i in inches:
+        lines[i] = row("customers", customer_id=f"c{i:03d}", postal_code='5" tall')
+    put(zone, "customers/a.csv", [header("customers"), *lines, "short,1"])
+    found = index(zone)
+    (entry,) = from_table(found)
+    assert (entry.rows, entry.rows_loaded, entry.rows_quarantined) == (100, 99, 1)
+    read = read_customers(zone, found).read_all()
+    assert read["postal_code"][inches[0]].as_py() == '5" tall'
+
+
+def test_an_identifier_over_two_lines_is_refused_beside_a_short_record_too(
+    zone: LandingZone,
+) -> None:
+    lines = [row("customers", customer_id=name) for name in ('"c\n1"', "c2")]
+    put(zone, "customers/a.csv", [header("customers"), *lines, "short,1"])
+    found = index(zone)
+    assert read_customers(zone, found).read_all()["customer_id"].to_pylist() == ["c2"]
+    assert [(each["row_number"], each["reason"]) for each in quarantine(zone)] == [
+        (1, "holds a line break"),
+        (3, "too few fields (7 expected)"),
+    ]
+
+
 @pytest.mark.parametrize("zeros", [1, 4, 512])
 def test_zeros_behind_a_gzip_file_are_nothing(zone: LandingZone, zeros: int) -> None:
     packed = gzip.compress(f"{HEADER}\n{GOOD}\n".encode())
     put(zone, "transactions/a.csv.gz", packed + bytes(zeros))
     assert len(transactions(zone)) == 1
+
+
+def test_zeros_behind_a_gzip_file_whose_content_is_known_are_nothing(zone: LandingZone) -> None:
+    text = f"{HEADER}\n{GOOD}\n".encode()
+    plain = put(zone, "transactions/a.csv", text)
+    before = index(zone)
+    plain.unlink()
+    put(zone, "transactions/a.csv.gz", gzip.compress(text) + bytes(512))
+    found = index(zone, before)
+    read = read_transactions(zone, found, date(2018, 9, 19), date(2021, 1, 1)).read_all()
+    assert read["uri"].to_pylist() == ["transactions/a.csv.gz"]
 
 
 def _parquet_columns(**columns: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import gzip
 from dataclasses import replace
 from datetime import date, datetime
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -198,3 +199,21 @@ def test_a_column_that_a_file_lost_while_it_was_not_in_order_is_told(zone: Landi
         ("cost", "added"),
         ("price", "lost"),
     }
+
+
+def test_a_column_of_a_file_that_a_fault_of_the_machine_kept_out_is_told_when_it_is_in(
+    zone: LandingZone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_customers(zone, "a")
+    before = _look(zone)
+    put_customers(zone, "b", adds=["shoe"])
+    with monkeypatch.context() as patched:
+        patched.setattr("hm_platform.landing.index.validate", _no_memory)
+        held = _look(zone, before)
+    assert (_states(held)["customers/b.csv"], schema_changes(before, held)) == ("held", [])
+    found = _look(zone, held)
+    assert [change.column for change in schema_changes(held, found)] == ["shoe"]
+
+
+def _no_memory(*arguments: object) -> Entry:
+    raise duckdb.OutOfMemoryException("no memory")
