@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from hm_platform.landing.columns import COLUMNS, Kind, Refusal, refusals, value
-from hm_platform.landing.records import Records
+from hm_platform.landing.relation import Records
 
 
 @dataclass(frozen=True)

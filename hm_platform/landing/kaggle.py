@@ -27,8 +27,8 @@ from hm_platform.landing.records import (
     fields_sql,
     lines_sql,
     read_layout,
-    require_columns,
 )
+from hm_platform.landing.relation import require_columns
 from hm_platform.landing.session import Session
 from hm_platform.landing.writing import Landed, Tally, replacing
 from hm_platform.landing.zone import DatasetInfo, LandedFile, LandingZone

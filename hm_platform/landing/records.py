@@ -12,12 +12,11 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
-from hm_platform.landing.columns import COLUMNS, TEXT_TYPE, Refusal, accepts
+from hm_platform.landing.columns import COLUMNS, TEXT_TYPE, Refusal
 from hm_platform.landing.content import (
     BLOCK,
     DAMAGE,
@@ -27,7 +26,9 @@ from hm_platform.landing.content import (
     first_lines,
     write_plain,
 )
-from hm_platform.landing.errors import ColumnsError, LandingError
+from hm_platform.landing.errors import LandingError
+from hm_platform.landing.parquet_records import parquet_records
+from hm_platform.landing.relation import Records, field_named, require_columns
 from hm_platform.landing.session import Session, sql_text
 from hm_platform.landing.zone import LandedFile
 
@@ -35,31 +36,6 @@ DELIMITERS = ",;\t|"
 
 TEXT = "text"
 """The type of every column of a CSV file."""
-
-
-@dataclass(frozen=True)
-class Records:
-    """A file's records.
-
-    source : SQL of a relation without duplicates of names, one row a record, in the file's order
-    fields, types : for each column of the data set, the SQL expression of its field in ``source``,
-        and the DuckDB type of that
-    columns : the file's columns and their types, as it has them
-    number : SQL expression of the record's number in the file, from 1; None where whoever reads
-        them has to count
-    record : SQL expression of the record as text, of which LINE_LIMIT characters are enough
-    refusals : what can be wrong with a record as a whole
-    lacking : characters that are in no field
-    """
-
-    source: str
-    fields: tuple[str, ...]
-    types: tuple[str, ...]
-    columns: tuple[tuple[str, str], ...]
-    number: str | None
-    record: str
-    refusals: tuple[Refusal, ...] = ()
-    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +63,7 @@ def records(session: Session, file: LandedFile, content: Content) -> Records:
     if content.empty:
         raise LandingError("the file is empty: send it again, or remove it")
     if file.is_parquet:
-        return _parquet_records(session, file)
+        return parquet_records(session, file)
     layout = read_layout(file)
     require_columns(file, [(name, TEXT) for name in layout.names])
     address = csv_address(session, file, content)
@@ -128,28 +104,6 @@ def read_layout(file: LandedFile) -> Layout:
         names = tuple(name.strip().lower() for name in found)
         layouts.append(Layout(delimiter, names, skip, text))
     return max(layouts, key=lambda layout: len(wanted & {*layout.names}))
-
-
-def require_columns(file: LandedFile, columns: Sequence[tuple[str, str]]) -> None:
-    """Raise ColumnsError when one that is required is missing, or one is there twice."""
-    names = [name for name, _ in columns]
-    wanted = [column.name for column in COLUMNS[file.dataset]]
-    required = [column.name for column in COLUMNS[file.dataset] if column.required]
-    fault = None
-    if missing := [name for name in required if name not in names]:
-        fault = (
-            f"no column {', '.join(missing)}: {file.dataset} need {', '.join(required)}; "
-            f"the file has {', '.join(names)[:300] or 'none'}"
-        )
-    elif twice := [name for name in wanted if names.count(name) > 1]:
-        fault = f"column {', '.join(twice)} is there twice: keep one"
-    if fault:
-        raise ColumnsError(fault, tuple(columns))
-
-
-def _field(name: str, names: Sequence[str], expression: Callable[[int], str]) -> str:
-    """The SQL expression of a column's field; that of a column that is not there is NULL."""
-    return expression(names.index(name)) if name in names else f"NULL::{TEXT_TYPE}"
 
 
 def csv_address(session: Session, file: LandedFile, content: Content) -> str:
@@ -226,7 +180,7 @@ def _split_records(
         refusals.insert(0, _damaged("line"))
     return Records(
         source=f"SELECT line, {fields_sql(layout.delimiter)} AS f FROM ({lines})",
-        fields=tuple(_field(c.name, layout.names, lambda i: f"f[{i + 1}]") for c in columns),
+        fields=tuple(field_named(c.name, layout.names, lambda i: f"f[{i + 1}]") for c in columns),
         types=(TEXT_TYPE,) * len(columns),
         columns=tuple((name, TEXT) for name in layout.names),
         number=None,
@@ -290,7 +244,7 @@ def _quoted_records(
     record = f"concat_ws({sql_text(layout.delimiter)}, {whole})"
     return Records(
         source=source,
-        fields=tuple(_field(c.name, layout.names, cells.__getitem__) for c in columns),
+        fields=tuple(field_named(c.name, layout.names, cells.__getitem__) for c in columns),
         types=(TEXT_TYPE,) * len(columns),
         columns=tuple((name, TEXT) for name in layout.names),
         number=None,
@@ -301,75 +255,3 @@ def _quoted_records(
 
 def _damaged(text: str) -> Refusal:
     return Refusal(f"contains({text}, '{DAMAGE}')", None, "bytes that are not UTF-8")
-
-
-def _parquet_records(session: Session, file: LandedFile) -> Records:
-    columns = COLUMNS[file.dataset]
-    address = session.address(file.fetch())
-    arguments = f"{address}, hive_partitioning=false"
-    described = session.connection.execute(f"DESCRIBE FROM read_parquet({arguments})").fetchall()
-    cells = [_identifier(name) for name, *_ in described]
-    names = _parquet_names(session, address)
-    # Some writers do not mark text as text.
-    unmarked = [kind == "BLOB" for _, kind, *_ in described]
-    kinds = [TEXT_TYPE if kind == "BLOB" else kind for _, kind, *_ in described]
-    named = tuple(zip(names, kinds, strict=True))
-    require_columns(file, named)
-    # DuckDB numbers the rows only where the file has no column of that name.
-    numbered = "file_row_number" not in names
-    source = f"SELECT * FROM read_parquet({arguments}, file_row_number={numbered})"
-    fields = [
-        _decoded(cell) if is_bytes else cell for cell, is_bytes in zip(cells, unmarked, strict=True)
-    ]
-    types = {column.name: TEXT_TYPE for column in columns}
-    refusals = []
-    for column in columns:
-        if column.name not in names:
-            continue
-        i = names.index(column.name)
-        types[column.name] = kinds[i]
-        if not accepts(column.kind, kinds[i]):
-            raise ColumnsError(
-                f"column {column.name} is {kinds[i]}, but has to be {column.kind.value}", named
-            )
-        if unmarked[i]:
-            damaged = f"{cells[i]} IS NOT NULL AND {fields[i]} IS NULL"
-            refusals.append(Refusal(damaged, column.name, "bytes that are not UTF-8"))
-    shown = ", ".join(
-        f"{cell} := coalesce({field}, {cell}::VARCHAR)" if is_bytes else f"{cell} := {cell}"
-        for cell, field, is_bytes in zip(cells, fields, unmarked, strict=True)
-    )
-    return Records(
-        source=source,
-        fields=tuple(_field(c.name, names, fields.__getitem__) for c in columns),
-        types=tuple(types.values()),
-        columns=named,
-        number="file_row_number + 1" if numbered else None,
-        # DuckDB can hold a moment that it cannot write: what others have for "no time".
-        record=f"coalesce(TRY(to_json(struct_pack({shown}))::VARCHAR), '(not to be written)')",
-        refusals=tuple(refusals),
-    )
-
-
-def _parquet_names(session: Session, address: str) -> list[str]:
-    """The names of a Parquet file's columns in lower case, as they are in the file: DuckDB gives
-    the second of a name another one."""
-    schema = session.connection.execute(
-        f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({address})"
-    ).fetchall()
-    # Depth first: after the root each column, and after a column all that it is made of.
-    names, within = [], 0
-    for name, children in schema[1:]:
-        if not within:
-            names.append(name.lower())
-        within += children - (1 if within else 0)
-    return names
-
-
-def _decoded(field: str) -> str:
-    """The SQL expression of bytes as text; NULL where they are none."""
-    return f"TRY(decode({field}))"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -25,7 +25,8 @@ from hm_platform.landing.content import Content
 from hm_platform.landing.entry import Entry, WeekRows
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.numbering import numbered
-from hm_platform.landing.records import Records, records
+from hm_platform.landing.records import records
+from hm_platform.landing.relation import Records
 from hm_platform.landing.session import Session
 from hm_platform.landing.zone import LandedFile, Landing
 
