@@ -28,6 +28,14 @@ STRICT = Rules(CALENDAR)
 """As they are by default."""
 GOOD = "2018-09-20,c1,0108775015,0.05,1"
 BAD = "2018-09-20,c1,0108775015,-1,1"
+PURCHASES = {
+    "t_dat": [date(2018, 9, 20)] * 2,
+    "customer_id": ["c1", "c2"],
+    "article_id": ["0108775015"] * 2,
+    "price": [0.05, -1.0],
+    "sales_channel_id": [1, 1],
+}
+"""Two purchases as columns; the price of the second is refused."""
 END = date(2021, 1, 1)
 """After every day that the tests land."""
 

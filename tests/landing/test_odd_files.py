@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gzip
 import os
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from hm_platform.landing.zone import LandingZone
 from tests.landing.landed import (
     GOOD,
     HEADER,
+    PURCHASES,
     STRICT,
     good,
     index,
@@ -29,14 +29,6 @@ from tests.landing.landed import (
     quarantine,
     transactions,
 )
-
-COLUMNS = {
-    "t_dat": [date(2018, 9, 20)] * 2,
-    "customer_id": ["c1", "c2"],
-    "article_id": ["0108775015"] * 2,
-    "price": [0.05, -1.0],
-    "sales_channel_id": [1, 1],
-}
 
 
 def _only(zone: LandingZone) -> Entry:
@@ -122,7 +114,7 @@ def test_a_long_blank_line_before_the_header_is_one_line(zone: LandingZone, size
 
 @pytest.mark.parametrize("name", ["file_row_number", "FILE_ROW_NUMBER", "row_number", "refusal"])
 def test_a_parquet_column_may_have_any_name(zone: LandingZone, name: str) -> None:
-    put_parquet(zone, "transactions/a.parquet", {name: [70, 80], **COLUMNS})
+    put_parquet(zone, "transactions/a.parquet", {name: [70, 80], **PURCHASES})
     assert [(each["customer_id"], each["row_number"]) for each in transactions(zone)] == [("c1", 1)]
     (refused,) = quarantine(zone)
     assert refused["row_number"] == 2
@@ -133,7 +125,9 @@ def test_a_moment_that_cannot_be_written_is_refused_like_any_other(zone: Landing
     # What numpy takes for "not a time", written without saying so.
     nat = np.array(["2018-09-20", "NaT"], "datetime64[us]").view(np.int64)
     put_parquet(
-        zone, "transactions/a.parquet", {**COLUMNS, "t_dat": pa.array(nat).view(pa.timestamp("us"))}
+        zone,
+        "transactions/a.parquet",
+        {**PURCHASES, "t_dat": pa.array(nat).view(pa.timestamp("us"))},
     )
     assert _customer_ids(zone) == ["c1"]
     (refused,) = quarantine(zone)
@@ -141,13 +135,13 @@ def test_a_moment_that_cannot_be_written_is_refused_like_any_other(zone: Landing
 
 
 def test_a_parquet_file_without_rows_or_row_groups_is_sound(zone: LandingZone) -> None:
-    path = put_parquet(zone, "transactions/a.parquet", COLUMNS)
+    path = put_parquet(zone, "transactions/a.parquet", PURCHASES)
     pq.write_table(pq.read_table(path).slice(0, 0), path)
     assert (_only(zone).state, _only(zone).rows) == ("loaded", 0)
 
 
 def test_what_has_the_wrong_ending_is_held(zone: LandingZone) -> None:
-    path = put_parquet(zone, "transactions/a.parquet", COLUMNS)
+    path = put_parquet(zone, "transactions/a.parquet", PURCHASES)
     path.rename(path.with_suffix(".csv"))
     assert _only(zone).state == "held"
     put(zone, "transactions/a.csv", f"{HEADER}\n{GOOD}\n").rename(path)

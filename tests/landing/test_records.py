@@ -18,6 +18,7 @@ from tests.landing.landed import (
     GOOD,
     HEADER,
     LENIENT,
+    PURCHASES,
     header,
     index,
     put,
@@ -225,21 +226,9 @@ def test_zeros_behind_a_gzip_file_whose_content_is_known_are_nothing(zone: Landi
     assert read["uri"].to_pylist() == ["transactions/a.csv.gz"]
 
 
-def _parquet_columns(**columns: Any) -> dict[str, Any]:
-    """Two purchases, the price of the second of which is refused."""
-    usual = {
-        "t_dat": [date(2018, 9, 20)] * 2,
-        "customer_id": ["c1", "c2"],
-        "article_id": ["0108775015"] * 2,
-        "price": [0.05, -1.0],
-        "sales_channel_id": [1, 1],
-    }
-    return {**usual, **columns}
-
-
 def test_bytes_in_a_parquet_column_that_nobody_reads_harm_no_row(zone: LandingZone) -> None:
     pictures = pa.array([b"\x89PNG\xff"] * 2, pa.binary())
-    put_parquet(zone, "transactions/a.parquet", _parquet_columns(picture=pictures))
+    put_parquet(zone, "transactions/a.parquet", {**PURCHASES, "picture": pictures})
     assert [each["customer_id"] for each in transactions(zone)] == ["c1"]
     (refused,) = quarantine(zone)
     assert (refused["row_number"], refused["column_name"]) == (2, "price")
@@ -248,7 +237,9 @@ def test_bytes_in_a_parquet_column_that_nobody_reads_harm_no_row(zone: LandingZo
 
 def test_bytes_that_are_no_text_cost_their_row_of_a_parquet_file(zone: LandingZone) -> None:
     ids = pa.array(["Zoë".encode(), b"M\xfcller"], pa.binary())
-    put_parquet(zone, "transactions/a.parquet", _parquet_columns(customer_id=ids, price=[1.0] * 2))
+    put_parquet(
+        zone, "transactions/a.parquet", {**PURCHASES, "customer_id": ids, "price": [1.0] * 2}
+    )
     assert [each["customer_id"] for each in transactions(zone)] == ["Zoë"]
     (refused,) = quarantine(zone)
     assert (refused["column_name"], refused["reason"]) == (
@@ -265,7 +256,7 @@ def test_where_a_refused_row_cannot_be_shown_its_file_is_held_and_no_other(
     note = pa.StringArray.from_buffers(
         2, pa.array([0, 1, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff")
     )
-    put_parquet(zone, "transactions/a.parquet", _parquet_columns(note=note))
+    put_parquet(zone, "transactions/a.parquet", {**PURCHASES, "note": note})
     put_transactions(zone, "b.csv", GOOD, BAD)
     assert [each["uri"] for each in transactions(zone)] == ["transactions/b.csv"]
     assert [each["uri"] for each in quarantine(zone)] == ["transactions/b.csv"]
@@ -279,13 +270,13 @@ def test_a_parquet_column_that_is_there_twice_holds_the_file(
 ) -> None:
     # A column of several values before them, which has names of its own.
     nested = {"tags": [[{"price": 1}]] * 2}
-    table = pa.table({**nested, **_parquet_columns()})
+    table = pa.table({**nested, **PURCHASES})
     table = table.append_column(pa.field(second, pa.float64()), pa.array([1.0, 2.0]))
     path = put(zone, "transactions/a.parquet", b"")
     pq.write_table(table, path)
     (entry,) = from_table(index(zone))
     assert (entry.state, entry.reason) == ("held", "column price is there twice: keep one")
-    pq.write_table(pa.table({**nested, **_parquet_columns()}), path)
+    pq.write_table(pa.table({**nested, **PURCHASES}), path)
     assert from_table(index(zone))[0].state == "loaded"
 
 
