@@ -15,6 +15,9 @@ from dagster import InitLoggerContext, LoggerDefinition, colored_console_logger,
 PROGRESS_CONFIG: Mapping[str, Any] = {"progress": {}}
 """Run config under ``loggers`` that shows progress instead of the event log."""
 
+OF_DAGSTER_DBT = ("dbt command", "dbt subsetted execution", "dbt indirect selection")
+"""What marks messages of dagster-dbt: which command it runs, how it selects, and that tests of
+sources are run with the models, which is as it should be. The log of the run has them."""
 
 TOLD_EVERY_S = 30
 
@@ -55,8 +58,9 @@ def progress_line(record: logging.LogRecord) -> str | None:
     if event is None:
         step = meta.get("step_key")
         message = meta.get("orig_message", record.getMessage())
-        # dagster-dbt tells at length which command it runs; the log of the build has dbt's output.
-        if record.levelno < logging.INFO or step is None or "dbt command" in message:
+        if record.levelno < logging.INFO or step is None:
+            return None
+        if any(mark in message for mark in OF_DAGSTER_DBT):
             return None
         return f"    {message}"
     if event.event_type_value == "ASSET_CHECK_EVALUATION":
