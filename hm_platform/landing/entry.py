@@ -41,8 +41,8 @@ class Entry:
     content_hash, content_traits : what a look at the bytes told (see Content); None where nobody
         has looked, or the look failed
     rows : None where nobody can tell
-    rows_held : good rows of a file that is held back
-    rows_kept : rows that stay loaded from what the file held before, while that is held or pending
+    rows_held : rows of a file that is held back, but for refused ones
+    rows_kept : rows that stay loaded from what the file held before, while it is not in order
     weeks : the rows that are loaded from it, by week; only transactions have any
     columns : name and type of the columns that it has
     lost_columns : of a file that is not loaded: columns that its data set had before and it lacks

@@ -10,14 +10,3 @@ class LandingError(PlatformError):
 
     The message is one line for that person: what is wrong, where, and what to do.
     """
-
-
-class ColumnsError(LandingError):
-    """A file that cannot be read because of its columns.
-
-    columns : the columns that it has, and their types
-    """
-
-    def __init__(self, message: str, columns: tuple[tuple[str, str], ...]) -> None:
-        super().__init__(message)
-        self.columns = columns

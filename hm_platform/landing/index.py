@@ -18,10 +18,11 @@ import pyarrow as pa
 from hm_platform.calendar import today as calendar_today
 from hm_platform.landing.content import Content, examine
 from hm_platform.landing.entry import Entry, FileRows, WeekRows, from_table, to_table
-from hm_platform.landing.errors import ColumnsError, LandingError
+from hm_platform.landing.errors import LandingError
+from hm_platform.landing.records import records
 from hm_platform.landing.schemas import Schemas, remembered_columns
 from hm_platform.landing.session import Session
-from hm_platform.landing.validating import Rules, held, validate
+from hm_platform.landing.validating import Rules, count, held, validate
 from hm_platform.landing.zone import DATASETS, LandedFile, Landing
 
 Progress = Callable[[str], None]
@@ -160,8 +161,7 @@ class _Look:
         except FileNotFoundError:
             raise
         except UNREADABLE as error:
-            columns = error.columns if isinstance(error, ColumnsError) else ()
-            entry = replace(entry, state="held", reason=_reason(file, error), columns=columns)
+            entry = replace(entry, state="held", reason=_reason(file, error))
             if isinstance(error, PASSING) and not isinstance(error, PermissionError):
                 entry = replace(entry, stamp=None, checked_by=None)
         return entry if file.is_as_listed() else _pending(entry)
@@ -173,12 +173,16 @@ class _Look:
             own = {name: getattr(entry, name) for name in ("uri", "size", "stamp")}
             # With traits of its own: not everybody packs the same content as DuckDB unpacks it.
             return replace(_without_kept(same), **own).holding(content)
-        found = validate(self.session, file, content, self.rules, self.today, entry)
-        lost = self.schemas.lost(found)
-        # What was loaded has not lost a column that others have brought since.
-        was_loaded = was_loaded or (found.dataset, found.content_hash) in self.loaded
-        if lost and not was_loaded:
-            found = held(replace(found, lost_columns=lost), self.schemas.reason(found, lost))
+        read = records(self.session, file, content)
+        if read.fault is not None:
+            found = count(self.session, read, read.fault, entry)
+        else:
+            found = validate(self.session, file, read, self.rules, self.today, entry)
+            lost = self.schemas.lost(found)
+            # What was loaded has not lost a column that others have brought since.
+            was_loaded = was_loaded or (found.dataset, found.content_hash) in self.loaded
+            if lost and not was_loaded:
+                found = held(replace(found, lost_columns=lost), self.schemas.reason(found, lost))
         self.by_content[key] = found
         return found
 
@@ -195,14 +199,15 @@ def _pending(entry: Entry) -> Entry:
 def _each_content_once(entries: list[Entry]) -> list[Entry]:
     """The entries by uri, those with the content of an earlier one marked as duplicates of it.
 
-    Of what nobody could read, each is held for itself: another may be readable under its name.
+    Of what nobody could read, each is held for itself: another may be readable under its name, as
+    a Parquet file that was named as CSV.
     """
-    first: dict[str, Entry] = {}
+    first: dict[tuple[bool, str], Entry] = {}
     marked = []
     for entry in entries:
         twin = entry
         if entry.content_hash and entry.rows is not None:
-            twin = first.setdefault(entry.content_hash, entry)
+            twin = first.setdefault((entry.is_parquet, entry.content_hash), entry)
         if twin is not entry:
             entry = Entry(
                 entry.uri,
@@ -230,10 +235,14 @@ def _keep(
 
     Without that, a broken file that overwrites a good one would empty the good one's weeks.
     """
+    sound = {(entry.dataset, entry.content_hash) for entry in entries if entry.state == "loaded"}
+    # The same broken content may have overwritten several.
     broken = {
         entry.uri: before[entry.uri]
         for entry in entries
-        if entry.state in ("held", "pending") and entry.uri in before
+        if entry.uri in before
+        and entry.state != "loaded"
+        and (entry.state != "duplicate" or (entry.dataset, entry.content_hash) not in sound)
     }
     there = set[tuple[str, WeekRows]]()
     if any(entry.weeks for entry in broken.values()):

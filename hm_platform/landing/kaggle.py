@@ -21,14 +21,13 @@ import duckdb
 from hm_platform.landing.content import examine
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.records import (
-    TEXT,
     Layout,
     csv_address,
     fields_sql,
     lines_sql,
     read_layout,
 )
-from hm_platform.landing.relation import require_columns
+from hm_platform.landing.relation import fault_of_names
 from hm_platform.landing.session import Session
 from hm_platform.landing.writing import Landed, Tally, replacing
 from hm_platform.landing.zone import DatasetInfo, LandedFile, LandingZone
@@ -110,7 +109,8 @@ def _sources(folder: Path) -> dict[str, LandedFile]:
 def _layout(source: LandedFile) -> Layout:
     try:
         layout = read_layout(source)
-        require_columns(source, [(name, TEXT) for name in layout.names])
+        if fault := fault_of_names(source.dataset, layout.names):
+            raise LandingError(fault)
         return layout
     except LandingError as error:
         raise LandingError(f"{source.path}: {error}") from None

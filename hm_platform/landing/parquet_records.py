@@ -4,8 +4,7 @@ that DuckDB knows."""
 from __future__ import annotations
 
 from hm_platform.landing.columns import COLUMNS, TEXT_TYPE, Refusal, accepts
-from hm_platform.landing.errors import ColumnsError
-from hm_platform.landing.relation import Records, field_named, require_columns
+from hm_platform.landing.relation import Records, fault_of_names, field_named
 from hm_platform.landing.session import Session
 from hm_platform.landing.zone import LandedFile
 
@@ -13,7 +12,8 @@ from hm_platform.landing.zone import LandedFile
 def parquet_records(session: Session, file: LandedFile) -> Records:
     """The records of the Parquet file ``file``; a column that it lacks and need not have is NULL.
 
-    Raises ColumnsError when its columns cannot be those of the data set, and duckdb.Error.
+    Raises LandingError when nobody can tell what its records are, ValueError or duckdb.Error when
+    it is no sound Parquet file.
     """
     columns = COLUMNS[file.dataset]
     address = session.address(file.fetch())
@@ -25,7 +25,7 @@ def parquet_records(session: Session, file: LandedFile) -> Records:
     unmarked = [kind == "BLOB" for _, kind, *_ in described]
     kinds = [TEXT_TYPE if kind == "BLOB" else kind for _, kind, *_ in described]
     named = tuple(zip(names, kinds, strict=True))
-    require_columns(file, named)
+    fault = fault_of_names(file.dataset, names)
     # DuckDB numbers the rows only where the file has no column of that name.
     numbered = "file_row_number" not in names
     source = f"SELECT * FROM read_parquet({arguments}, file_row_number={numbered})"
@@ -41,8 +41,8 @@ def parquet_records(session: Session, file: LandedFile) -> Records:
         i = names.index(column.name)
         types[column.name] = kinds[i]
         if not accepts(column.kind, kinds[i]):
-            raise ColumnsError(
-                f"column {column.name} is {kinds[i]}, but has to be {column.kind.value}", named
+            fault = (
+                fault or f"column {column.name} is {kinds[i]}, but has to be {column.kind.value}"
             )
         if unmarked[i]:
             damaged = f"{cells[i]} IS NOT NULL AND {fields[i]} IS NULL"
@@ -60,6 +60,7 @@ def parquet_records(session: Session, file: LandedFile) -> Records:
         # DuckDB can hold a moment that it cannot write: what others have for "no time".
         record=f"coalesce(TRY(to_json(struct_pack({shown}))::VARCHAR), '(not to be written)')",
         refusals=tuple(refusals),
+        fault=fault,
     )
 
 

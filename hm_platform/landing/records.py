@@ -12,7 +12,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -28,7 +28,7 @@ from hm_platform.landing.content import (
 )
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.parquet_records import parquet_records
-from hm_platform.landing.relation import Records, field_named, require_columns
+from hm_platform.landing.relation import Records, fault_of_names, field_named
 from hm_platform.landing.session import Session, sql_text
 from hm_platform.landing.zone import LandedFile
 
@@ -57,15 +57,19 @@ class Layout:
 def records(session: Session, file: LandedFile, content: Content) -> Records:
     """The records of ``file``; a column that it lacks and need not have is NULL.
 
-    Raises LandingError when it cannot be read as a whole, among that ColumnsError when its columns
-    are the reason.
+    Raises LandingError when nobody can tell what its records are.
     """
     if content.empty:
         raise LandingError("the file is empty: send it again, or remove it")
     if file.is_parquet:
         return parquet_records(session, file)
     layout = read_layout(file)
-    require_columns(file, [(name, TEXT) for name in layout.names])
+    # Before anything is done to what may be no file of records at all.
+    fault = fault_of_names(file.dataset, layout.names)
+    return replace(_csv_records(session, file, content, layout), fault=fault)
+
+
+def _csv_records(session: Session, file: LandedFile, content: Content, layout: Layout) -> Records:
     address = csv_address(session, file, content)
     if file.dataset != "transactions" and content.has_quotes:
         whole = _quoted_records(session, file, content, address, layout)

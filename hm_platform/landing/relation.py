@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hm_platform.landing.columns import COLUMNS, TEXT_TYPE, Refusal
-from hm_platform.landing.errors import ColumnsError
-from hm_platform.landing.zone import LandedFile
+from hm_platform.landing.errors import LandingError
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,7 @@ class Records:
     record : SQL expression of the record as text, of which LINE_LIMIT characters are enough
     refusals : what can be wrong with a record as a whole
     lacking : characters that are in no field
+    fault : what is wrong with the columns, so that nothing but the number of records can be told
     """
 
     source: str
@@ -33,23 +33,29 @@ class Records:
     record: str
     refusals: tuple[Refusal, ...] = ()
     lacking: str = ""
+    fault: str | None = None
 
 
-def require_columns(file: LandedFile, columns: Sequence[tuple[str, str]]) -> None:
-    """Raise ColumnsError when one that is required is missing, or one is there twice."""
-    names = [name for name, _ in columns]
-    wanted = [column.name for column in COLUMNS[file.dataset]]
-    required = [column.name for column in COLUMNS[file.dataset] if column.required]
-    fault = None
+def fault_of_names(dataset: str, names: Sequence[str]) -> str | None:
+    """Says so when a column that is required is missing, or one of the data set's is there twice.
+
+    names : those of a file's columns
+
+    Raises LandingError when none of them is the data set's: then nobody can tell what a row is.
+    """
+    columns = [column.name for column in COLUMNS[dataset]]
+    required = [column.name for column in COLUMNS[dataset] if column.required]
     if missing := [name for name in required if name not in names]:
         fault = (
-            f"no column {', '.join(missing)}: {file.dataset} need {', '.join(required)}; "
+            f"no column {', '.join(missing)}: {dataset} need {', '.join(required)}; "
             f"the file has {', '.join(names)[:300] or 'none'}"
         )
-    elif twice := [name for name in wanted if names.count(name) > 1]:
-        fault = f"column {', '.join(twice)} is there twice: keep one"
-    if fault:
-        raise ColumnsError(fault, tuple(columns))
+        if not {*columns} & {*names}:
+            raise LandingError(fault)
+        return fault
+    if twice := [name for name in columns if names.count(name) > 1]:
+        return f"column {', '.join(twice)} is there twice: keep one"
+    return None
 
 
 def field_named(name: str, names: Sequence[str], expression: Callable[[int], str]) -> str:

@@ -21,11 +21,9 @@ from hm_platform.landing.columns import (
     row_hash,
     written_fingerprint,
 )
-from hm_platform.landing.content import Content
 from hm_platform.landing.entry import Entry, WeekRows
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.numbering import numbered
-from hm_platform.landing.records import records
 from hm_platform.landing.relation import Records
 from hm_platform.landing.session import Session
 from hm_platform.landing.zone import LandedFile, Landing
@@ -68,13 +66,12 @@ class Rules:
 
 
 def validate(
-    session: Session, file: LandedFile, content: Content, rules: Rules, today: date, entry: Entry
+    session: Session, file: LandedFile, read: Records, rules: Rules, today: date, entry: Entry
 ) -> Entry:
-    """``entry`` with what ``file`` holds.
+    """``entry`` with what ``file`` holds, whose records are ``read``.
 
     Raises LandingError, duckdb.Error or OSError when it cannot be read as a whole.
     """
-    read = records(session, file, content)
     checked = check(file.dataset, read, (rules.calendar.first_week, today))
     counted = _counted(session, file.dataset, checked, rules.calendar)
     good = {week: rows for (refusal, week), rows in counted.items() if refusal is None}
@@ -108,6 +105,16 @@ def validate(
             f"{rules.max_refused_share:g}: correct it and send it again; {found.reason}",
         )
     return found
+
+
+def count(session: Session, read: Records, fault: str, entry: Entry) -> Entry:
+    """``entry`` as that of a file of which nothing but the number of records can be told.
+
+    Raises duckdb.Error or OSError when not even that can.
+    """
+    counted = session.connection.execute(f"SELECT count(*) FROM ({read.source})").fetchone()
+    rows = counted[0] if counted else 0
+    return held(replace(entry, rows=rows, rows_loaded=rows, columns=read.columns), fault)
 
 
 def held(entry: Entry, reason: str) -> Entry:

@@ -24,6 +24,7 @@ from tests.landing.landed import (
     BAD,
     CALENDAR,
     END,
+    HEADER,
     STRICT,
     good,
     index,
@@ -259,3 +260,18 @@ def test_kept_rows_have_to_come_from_somewhere(
     found, _ = _look(zone, before, warehouse)
     with pytest.raises(ValueError, match="keeps rows"):
         read_transactions(zone, found, CALENDAR.first_week, END)
+
+
+@pytest.mark.parametrize("broken", [f"{HEADER}\n{BAD}\n", "price\n1\n", "nothing of the kind"])
+def test_the_same_broken_content_over_two_files_unloads_neither(
+    zone: LandingZone, broken: str
+) -> None:
+    for number, name in enumerate(("a.csv", "b.csv")):
+        put_transactions(zone, name, *good(number))
+    before = index(zone, rules=STRICT)
+    warehouse = Warehouse(zone, before)
+    for name in ("a.csv", "b.csv"):
+        put(zone, f"transactions/{name}", broken)
+    found, _ = _look(zone, before, warehouse)
+    found, _ = _look(zone, found, warehouse)
+    assert _customers(zone, found, warehouse) == ["c0", "c1"]
