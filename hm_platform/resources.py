@@ -32,7 +32,7 @@ from hm_platform.storage import model_folders
 from hm_platform.storage.io_managers import ArrowIOManager, ModelIOManager
 from hm_platform.storage.metering import METER, counted
 from hm_platform.storage.resource import LocalStorage, StorageResource
-from hm_platform.storage.tables import Slice, table_exists
+from hm_platform.storage.tables import Days, Slice, table_exists
 
 
 class LandingResource(ConfigurableResource):
@@ -78,15 +78,14 @@ class TablesResource(ConfigurableResource):
         """One week of a table, or None where there is no such table yet."""
         return self._read(_week(schema, table, week))
 
-    def whole(self, schema: str, table: str) -> pa.RecordBatchReader | None:
-        """The whole table, streamed, or None where there is none yet."""
-        if not self.storage.tables.exists(schema, table):
+    def of_files(
+        self, dataset: str, uris: Sequence[str], days: Days | None = None
+    ) -> pa.RecordBatchReader | None:
+        """The rows of ``raw.<dataset>`` that came in these files, streamed, or None where there is
+        no such table yet; with ``days`` the purchases of those, the end excluded."""
+        if not self.storage.tables.exists("raw", dataset):
             return None
-        return self._stream(Slice(schema, table))
-
-    def of_files(self, uris: Sequence[str], start: date, end: date) -> pa.RecordBatchReader:
-        """The rows of ``raw.transactions`` from these files with a day in [start, end)."""
-        return self._stream(Slice("raw", "transactions", (start, end), "t_dat", {"uri": uris}))
+        return self._stream(Slice("raw", dataset, days, "t_dat", {"uri": uris}))
 
     def of_customers(self, ids: Sequence[str], before: date, columns: Sequence[str]) -> pa.Table:
         """Some columns of what these customers bought before a week, from

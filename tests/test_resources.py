@@ -45,6 +45,26 @@ def test_weeks_that_begin_between_two_days(tables: TablesResource) -> None:
     assert found.to_pydict() == {"customer_id": ["a", "a"]}
 
 
+def test_rows_of_files_of_a_table_that_may_not_be_there(tables: TablesResource) -> None:
+    assert tables.of_files("customers", ["a.csv"]) is None
+    with tables.storage.tables.sql() as db:
+        db.execute("CREATE SCHEMA raw")
+        db.execute(
+            "CREATE TABLE raw.transactions AS SELECT * FROM (VALUES "
+            "(DATE '2020-09-08', 'a.csv'), (DATE '2020-09-09', 'a.csv'), "
+            "(DATE '2020-09-16', 'a.csv'), (DATE '2020-09-09', 'b''s.csv'), "
+            "(DATE '2020-09-09', 'c.csv')) AS t(t_dat, uri)"
+        )
+        db.execute("CREATE TABLE raw.customers AS SELECT uri FROM raw.transactions")
+    wanted = ["a.csv", "b's.csv"]
+    purchases = tables.of_files("transactions", wanted, days=(date(2020, 9, 9), WEEK))
+    assert purchases is not None
+    assert sorted(purchases.read_all()["uri"].to_pylist()) == wanted
+    customers = tables.of_files("customers", ["c.csv"])
+    assert customers is not None
+    assert customers.read_all()["uri"].to_pylist() == ["c.csv"]
+
+
 def test_dagster_dbt_still_asks_for_an_adapter_where_it_is_told_that_there_is_none() -> None:
     hook = "_initialize_dbt_core_adapter"
     assert hook in vars(DbtCliResource)

@@ -38,8 +38,8 @@ COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("rows", "int64", "Data rows in the file; NULL where nobody can tell."),
         ("rows_loaded", "int64", "Rows that are good and are loaded."),
         ("rows_quarantined", "int64", "Rows that were refused: see raw/quarantine."),
-        ("rows_held", "int64", "Good rows of a file that is held back as a whole."),
-        ("rows_kept", "int64", "Rows still loaded of what a held or pending file was before."),
+        ("rows_held", "int64", "Rows of a file that is held as a whole, but for refused ones."),
+        ("rows_kept", "int64", "Rows still loaded of what the file was before it was as it is."),
         ("state", "string", "loaded, held, duplicate or pending."),
         ("reason", "string", "Why it is not loaded, and what to do about it."),
         ("weeks", "list<struct>", "Rows loaded from it by week, and a fingerprint of them."),
@@ -79,6 +79,7 @@ COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("garment_group_no", "int32", "Number of the garment group."),
         ("garment_group_name", "string", "Garment group, such as Jersey Basic."),
         ("detail_desc", "string", "The article's description in words."),
+        ("uri", "string", "The landed file that the row came in."),
     ),
     "raw.customers": (
         ("customer_id", "string", "The customer."),
@@ -88,6 +89,7 @@ COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("fashion_news_frequency", "string", "How often fashion news are sent."),
         ("age", "int16", "Age in years."),
         ("postal_code", "string", "Postal code, possibly anonymised."),
+        ("uri", "string", "The landed file that the row came in."),
     ),
     "raw.transactions": (
         ("t_dat", "date", "Day of the purchase."),

@@ -4,6 +4,7 @@ Everything here is a function of the files in the landing zone. Reading and chec
 work of ``hm_platform.landing``.
 """
 
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -147,7 +148,7 @@ def articles(
     landing: LandingResource, tables: TablesResource, landed_files: pa.Table
 ) -> pa.RecordBatchReader:
     """The catalogue as it landed: a row an article; of several the newest file's."""
-    kept = _kept(tables, landed_files, "articles")
+    kept = partial(tables.of_files, "articles")
     return loading.read_articles(landing.zone, landed_files, kept)
 
 
@@ -162,15 +163,8 @@ def customers(
     landing: LandingResource, tables: TablesResource, landed_files: pa.Table
 ) -> pa.RecordBatchReader:
     """The customers as they landed: a row a customer; of several the newest file's."""
-    kept = _kept(tables, landed_files, "customers")
+    kept = partial(tables.of_files, "customers")
     return loading.read_customers(landing.zone, landed_files, kept)
-
-
-def _kept(
-    tables: TablesResource, landed_files: pa.Table, dataset: str
-) -> pa.RecordBatchReader | None:
-    """What the table holds, where rows of it stay loaded from files that are not in order now."""
-    return tables.whole("raw", dataset) if loading.keeps_rows(landed_files, dataset) else None
 
 
 @asset(
@@ -197,7 +191,7 @@ def transactions(
         landed_files,
         start,
         end,
-        kept=lambda uris: tables.of_files(uris, start, end),
+        kept=partial(tables.of_files, "transactions", days=(start, end)),
     )
 
 

@@ -135,8 +135,8 @@ def schema(dataset: str) -> pa.Schema:
     return pa.schema([(column.name, column.arrow_type) for column in COLUMNS[dataset]])
 
 
-ARTICLES_SCHEMA = schema("articles")
-CUSTOMERS_SCHEMA = schema("customers")
+ARTICLES_SCHEMA = pa.schema([*schema("articles"), ("uri", pa.string())])
+CUSTOMERS_SCHEMA = pa.schema([*schema("customers"), ("uri", pa.string())])
 TRANSACTIONS_SCHEMA = pa.schema(
     [*schema("transactions"), ("uri", pa.string()), ("row_number", pa.int64())]
 )

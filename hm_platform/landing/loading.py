@@ -23,6 +23,7 @@ from hm_platform.calendar import WEEK
 from hm_platform.landing.checking import check
 from hm_platform.landing.columns import (
     ARTICLES_SCHEMA,
+    COLUMNS,
     CUSTOMERS_SCHEMA,
     QUARANTINE_SCHEMA,
     TRANSACTIONS_SCHEMA,
@@ -33,13 +34,13 @@ from hm_platform.landing.entry import Entry, from_table
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.numbering import BATCH_ROWS, numbered
 from hm_platform.landing.records import records
-from hm_platform.landing.session import Session
+from hm_platform.landing.session import Session, sql_text
 from hm_platform.landing.zone import DATASETS, LandedFile, Landing
 
 DAY = timedelta(days=1)
 
-Kept = Callable[[Sequence[str]], pa.RecordBatchReader]
-"""Gives the rows that a table holds of the files with these uris, in the table's schema."""
+Kept = Callable[[Sequence[str]], pa.RecordBatchReader | None]
+"""Gives the rows that a table holds of the files with these uris; None where no table is yet."""
 
 
 def read_transactions(
@@ -69,19 +70,26 @@ def read_transactions(
     ]
     files = _files(zone, "transactions", [e for e in wanted if e.state == "loaded"])
     keeping = [entry for entry in wanted if entry.state != "loaded"]
-    if keeping and kept is None:
-        raise ValueError("the index keeps rows of earlier versions of files: say where they are")
+    of_kept = _given(kept, keeping)
 
     def batches() -> Iterator[pa.RecordBatch]:
         with Session(memory_limit) as session:
             for file in files:
                 with _reading(file):
                     yield from _transactions(session, file, start, end - DAY)
-        if kept is not None and keeping:
-            for batch in kept([entry.uri for entry in keeping]):
-                yield batch.filter(_is_kept(batch, keeping)).cast(TRANSACTIONS_SCHEMA)
+        for batch in of_kept([entry.uri for entry in keeping]) or ():
+            yield batch.filter(_is_kept(batch, keeping)).cast(TRANSACTIONS_SCHEMA)
 
     return pa.RecordBatchReader.from_batches(TRANSACTIONS_SCHEMA, batches())
+
+
+def _given(kept: Kept | None, entries: Sequence[Entry]) -> Kept:
+    """``kept``, which has to be there when there are such entries."""
+    if not entries:
+        return lambda _: None
+    if kept is None:
+        raise ValueError("the index keeps rows of earlier versions of files: say where they are")
+    return kept
 
 
 def _is_kept(batch: pa.RecordBatch, entries: Sequence[Entry]) -> pa.Array:
@@ -117,16 +125,18 @@ def _transactions(
 def read_articles(
     zone: Landing,
     index: pa.Table,
-    kept: pa.RecordBatchReader | None = None,
+    kept: Kept | None = None,
     *,
     memory_limit: str | None = None,
 ) -> pa.RecordBatchReader:
     """The articles, one row each (ARTICLES_SCHEMA), ordered by id.
 
-    Of several rows with one id the last counts: of the last file by uri, the last row; before all
-    files count the ``kept`` ones. Raises as read_transactions() does.
+    Of several rows with one id the last counts: of the last file by uri, the last row. Raises as
+    read_transactions() does.
 
-    kept : what the table holds, to be given when keeps_rows(index, "articles")
+    kept : gives the rows that the table holds of files that are not in order any more; needed only
+        where there are such files. A row of theirs in whose place a later file's had come is not
+        among them: it is back when its file is in order.
     """
     return _latest(zone, index, "articles", ARTICLES_SCHEMA, kept, memory_limit)
 
@@ -134,7 +144,7 @@ def read_articles(
 def read_customers(
     zone: Landing,
     index: pa.Table,
-    kept: pa.RecordBatchReader | None = None,
+    kept: Kept | None = None,
     *,
     memory_limit: str | None = None,
 ) -> pa.RecordBatchReader:
@@ -142,34 +152,44 @@ def read_customers(
     return _latest(zone, index, "customers", CUSTOMERS_SCHEMA, kept, memory_limit)
 
 
-def keeps_rows(index: pa.Table, dataset: str) -> bool:
-    """Whether rows of ``dataset`` stay loaded from files that are not in order any more."""
-    return any(entry.dataset == dataset and entry.rows_kept for entry in from_table(index))
-
-
 def _latest(
     zone: Landing,
     index: pa.Table,
     dataset: str,
     schema: pa.Schema,
-    kept: pa.RecordBatchReader | None,
+    kept: Kept | None,
     memory_limit: str | None,
 ) -> pa.RecordBatchReader:
     entries = [entry for entry in from_table(index) if entry.dataset == dataset]
-    files = _files(zone, dataset, [e for e in entries if e.state == "loaded" and e.rows_loaded])
-    names, key = ", ".join(schema.names), schema.names[0]
+    loading = [entry for entry in entries if entry.state == "loaded" and entry.rows_loaded]
+    keeping = [entry for entry in entries if entry.rows_kept]
+    files = {file.entry.uri: file for file in _files(zone, dataset, loading)}
+    of_kept = _given(kept, keeping)
+    values = ", ".join(column.name for column in COLUMNS[dataset])
+    names, key = f"{values}, uri", COLUMNS[dataset][0].name
+
+    def insert_file(session: Session, file: _File) -> None:
+        with _reading(file):
+            checked = check(dataset, records(session, file.file, _unchanged(file)))
+            session.connection.execute(
+                f"INSERT INTO rows SELECT {values}, {sql_text(file.entry.uri)} "
+                f"FROM ({checked.sql}) WHERE refusal IS NULL"
+            )
+
+    def insert_kept(session: Session, uri: str) -> None:
+        if (there := of_kept([uri])) is not None:
+            session.connection.register("kept", there)
+            session.connection.execute(f"INSERT INTO rows SELECT {names} FROM kept")
 
     def batches() -> Iterator[pa.RecordBatch]:
         with Session(memory_limit) as session:
-            session.connection.register("kept", kept or schema.empty_table())
-            session.connection.execute(f"CREATE TABLE rows AS SELECT {names} FROM kept")
-            for file in files:
-                with _reading(file):
-                    checked = check(dataset, records(session, file.file, _unchanged(file)))
-                    session.connection.execute(
-                        f"INSERT INTO rows SELECT {names} FROM ({checked.sql}) "
-                        "WHERE refusal IS NULL"
-                    )
+            session.connection.register("nothing", schema.empty_table())
+            session.connection.execute("CREATE TABLE rows AS FROM nothing")
+            for uri in sorted({*files, *(entry.uri for entry in keeping)}):
+                if uri in files:
+                    insert_file(session, files[uri])
+                else:
+                    insert_kept(session, uri)
             # A table's rows are numbered as they came.
             latest = (
                 f"SELECT {names} FROM rows QUALIFY row_number() OVER (PARTITION BY {key} "

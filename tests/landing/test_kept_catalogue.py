@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from hm_platform.landing.columns import (
-    CUSTOMERS_SCHEMA,
-)
 from hm_platform.landing.entry import from_table
-from hm_platform.landing.loading import keeps_rows, read_articles, read_customers
+from hm_platform.landing.loading import Kept, read_articles, read_customers
 from hm_platform.landing.zone import LandingZone
-from tests.landing.landed import (
-    STRICT,
-    header,
-    index,
-    put,
-    row,
+from tests.landing.landed import STRICT, header, index, put, row
+
+Read = Callable[..., pa.RecordBatchReader]
+BOTH = pytest.mark.parametrize(
+    ("name", "read"), [("customers", read_customers), ("articles", read_articles)]
 )
 
 
@@ -27,44 +24,107 @@ def _catalogue(name: str, *ids: str) -> list[str]:
     return [header(name), *(row(name, **{key: each}) for each in ids)]
 
 
-@pytest.mark.parametrize(
-    ("name", "read"), [("customers", read_customers), ("articles", read_articles)]
-)
+def _in(table: pa.Table) -> Kept:
+    """The table as what keeps the rows of files."""
+
+    def of_files(uris: Sequence[str]) -> pa.RecordBatchReader:
+        found = table.filter(pc.is_in(table["uri"], pa.array(uris, pa.string())))
+        return found.to_reader()
+
+    return of_files
+
+
+def _rows(read: Read, zone: LandingZone, found: pa.Table, kept: Kept | None = None) -> list[str]:
+    """Each row's id with the name of its file."""
+    table = read(zone, found, kept).read_all()
+    ids, uris = table.column(0).to_pylist(), table["uri"].to_pylist()
+    return [f"{key} of {uri.split('/')[1]}" for key, uri in zip(ids, uris, strict=True)]
+
+
+@BOTH
 def test_a_catalogue_keeps_its_rows_until_the_file_is_in_order(
-    zone: LandingZone, name: str, read: Callable[..., pa.RecordBatchReader]
+    zone: LandingZone, name: str, read: Read
 ) -> None:
     put(zone, f"{name}/a.csv", _catalogue(name, "1", "2"))
     put(zone, f"{name}/b.csv", _catalogue(name, "3"))
     before = index(zone, rules=STRICT)
     table = read(zone, before).read_all()
-    assert not keeps_rows(before, name)
     path = put(zone, f"{name}/a.csv", "nothing of the kind")
     put(zone, f"{name}/b.csv", _catalogue(name, "3", "4"))
     held = index(zone, before, STRICT)
     held = index(zone, held, STRICT)
-    assert keeps_rows(held, name)
-    assert not keeps_rows(held, "transactions")
     assert from_table(held)[0].rows_kept == 2
-    found = read(zone, held, kept=table.to_reader()).read_all()
-    assert found.column(0).to_pylist() == ["1", "2", "3", "4"]
-    assert read(zone, held).read_all().column(0).to_pylist() == ["3", "4"]
+    kept = ["1 of a.csv", "2 of a.csv", "3 of b.csv", "4 of b.csv"]
+    assert _rows(read, zone, held, _in(table)) == kept
     put(zone, f"{name}/a.csv", _catalogue(name, "1"))
     again = index(zone, held, STRICT)
-    assert not keeps_rows(again, name)
-    assert read(zone, again).read_all().column(0).to_pylist() == ["1", "3", "4"]
+    assert _rows(read, zone, again) == ["1 of a.csv", "3 of b.csv", "4 of b.csv"]
     path.unlink()
     gone = index(zone, held, STRICT)
-    assert not keeps_rows(gone, name)
-    assert read(zone, gone).read_all().column(0).to_pylist() == ["3", "4"]
+    assert _rows(read, zone, gone) == ["3 of b.csv", "4 of b.csv"]
 
 
-def test_what_a_file_says_counts_before_what_is_kept(zone: LandingZone) -> None:
-    put(zone, "customers/a.csv", "")
-    put(zone, "customers/b.csv", [header("customers"), row("customers", customer_id="1", age="9")])
-    old = [{"customer_id": "1", "age": 8}, {"customer_id": "2", "age": 7}]
-    kept = pa.Table.from_pylist(old, CUSTOMERS_SCHEMA).to_reader()
-    found = read_customers(zone, index(zone), kept).read_all()
-    assert found.select(["customer_id", "age"]).to_pylist() == [
-        {"customer_id": "1", "age": 9},
-        {"customer_id": "2", "age": 7},
-    ]
+@BOTH
+def test_a_removed_file_takes_its_rows_along_while_another_is_held(
+    zone: LandingZone, name: str, read: Read
+) -> None:
+    put(zone, f"{name}/a.csv", _catalogue(name, "1", "2"))
+    path = put(zone, f"{name}/b.csv", _catalogue(name, "2", "3"))
+    before = index(zone, rules=STRICT)
+    table = read(zone, before).read_all()
+    put(zone, f"{name}/a.csv", "nothing of the kind")
+    path.unlink()
+    held = index(zone, before, STRICT)
+    # The table has b's row of 2 and not a's, which is back when a is in order.
+    assert _rows(read, zone, held, _in(table)) == ["1 of a.csv"]
+    put(zone, f"{name}/a.csv", _catalogue(name, "1", "2"))
+    assert _rows(read, zone, index(zone, held, STRICT)) == ["1 of a.csv", "2 of a.csv"]
+
+
+def test_kept_rows_count_in_the_place_of_their_file(zone: LandingZone) -> None:
+    put(zone, "customers/a.csv", _catalogue("customers", "1", "2"))
+    path = put(zone, "customers/b.csv", _catalogue("customers", "2", "3"))
+    put(zone, "customers/c.csv", _catalogue("customers", "3", "4"))
+    before = index(zone, rules=STRICT)
+    table = read_customers(zone, before).read_all()
+    put(zone, "customers/b.csv", "")
+    found = index(zone, before, STRICT)
+    as_before = ["1 of a.csv", "2 of b.csv", "3 of c.csv", "4 of c.csv"]
+    assert _rows(read_customers, zone, found, _in(table)) == as_before
+    path.unlink()
+    left = ["1 of a.csv", "2 of a.csv", "3 of c.csv", "4 of c.csv"]
+    assert _rows(read_customers, zone, index(zone, found, STRICT)) == left
+
+
+@BOTH
+def test_files_overwritten_with_the_same_broken_content_all_keep_their_rows(
+    zone: LandingZone, name: str, read: Read
+) -> None:
+    put(zone, f"{name}/a.csv", _catalogue(name, "1"))
+    put(zone, f"{name}/b.csv", _catalogue(name, "2"))
+    before = index(zone, rules=STRICT)
+    table = read(zone, before).read_all()
+    column = header(name).split(",")[1]
+    for file in ("a.csv", "b.csv"):
+        put(zone, f"{name}/{file}", f"{column}\n1\n")
+    held = index(zone, before, STRICT)
+    for _ in range(2):
+        assert [entry.rows_kept for entry in from_table(held)] == [1, 1]
+        assert _rows(read, zone, held, _in(table)) == ["1 of a.csv", "2 of b.csv"]
+        held = index(zone, held, STRICT)
+    put(zone, f"{name}/a.csv", _catalogue(name, "3"))
+    put(zone, f"{name}/b.csv", _catalogue(name, "3"))
+    assert _rows(read, zone, index(zone, held, STRICT)) == ["3 of a.csv"]
+
+
+@BOTH
+def test_nothing_is_kept_of_a_table_that_never_was(
+    zone: LandingZone, name: str, read: Read
+) -> None:
+    put(zone, f"{name}/a.csv", _catalogue(name, "1"))
+    before = index(zone, rules=STRICT)
+    put(zone, f"{name}/a.csv", "nothing of the kind")
+    held = index(zone, before, STRICT)
+    assert _rows(read, zone, held, lambda _: None) == []
+    with pytest.raises(ValueError, match="say where they are"):
+        read(zone, held)

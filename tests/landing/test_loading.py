@@ -122,9 +122,9 @@ def test_customers_as_kaggle_writes_them(zone: LandingZone) -> None:
     reader = read_customers(zone, index(zone))
     assert reader.schema == CUSTOMERS_SCHEMA
     assert [tuple(found.values()) for found in reader.read_all().to_pylist()] == [
-        ("a", None, None, None, None, None, None),
-        ("b", 1, 1, "ACTIVE", "Regularly", 49, "p"),
-        ("c", 0, None, "ACTIVE", "NONE", 24, "p"),
+        ("a", None, None, None, None, None, None, "customers/a.csv"),
+        ("b", 1, 1, "ACTIVE", "Regularly", 49, "p", "customers/a.csv"),
+        ("c", 0, None, "ACTIVE", "NONE", 24, "p", "customers/a.csv"),
     ]
     assert [found["column_name"] for found in quarantine(zone)] == ["age"]
 
