@@ -42,7 +42,8 @@ class Entry:
         has looked, or the look failed
     rows : None where nobody can tell
     rows_held : rows of a file that is held back, but for refused ones
-    rows_kept : rows that stay loaded from what the file held before, while it is not in order
+    rows_kept : rows that stay loaded from what the file held before, while it is not in order; of
+        articles and customers but for those that a file in order has, too
     weeks : the rows that are loaded from it, by week; only transactions have any
     columns : name and type of the columns that it has
     lost_columns : of a file that is not loaded: columns that its data set had before and it lacks

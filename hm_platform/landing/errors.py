@@ -10,3 +10,14 @@ class LandingError(PlatformError):
 
     The message is one line for that person: what is wrong, where, and what to do.
     """
+
+
+class ColumnsError(LandingError):
+    """A file none of whose columns is its data set's: nobody can tell what a row of it is.
+
+    columns : the columns that it has, and their types
+    """
+
+    def __init__(self, message: str, columns: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(message)
+        self.columns = columns

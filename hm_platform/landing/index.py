@@ -18,7 +18,7 @@ import pyarrow as pa
 from hm_platform.calendar import today as calendar_today
 from hm_platform.landing.content import Content, examine
 from hm_platform.landing.entry import Entry, FileRows, WeekRows, from_table, to_table
-from hm_platform.landing.errors import LandingError
+from hm_platform.landing.errors import ColumnsError, LandingError
 from hm_platform.landing.records import records
 from hm_platform.landing.schemas import Schemas, remembered_columns
 from hm_platform.landing.session import Session
@@ -161,7 +161,8 @@ class _Look:
         except FileNotFoundError:
             raise
         except UNREADABLE as error:
-            entry = replace(entry, state="held", reason=_reason(file, error))
+            columns = error.columns if isinstance(error, ColumnsError) else ()
+            entry = replace(entry, state="held", reason=_reason(file, error), columns=columns)
             if isinstance(error, PASSING) and not isinstance(error, PermissionError):
                 entry = replace(entry, stamp=None, checked_by=None)
         return entry if file.is_as_listed() else _pending(entry)

@@ -21,13 +21,14 @@ import duckdb
 from hm_platform.landing.content import examine
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.records import (
+    TEXT,
     Layout,
     csv_address,
     fields_sql,
     lines_sql,
     read_layout,
 )
-from hm_platform.landing.relation import fault_of_names
+from hm_platform.landing.relation import columns_fault
 from hm_platform.landing.session import Session
 from hm_platform.landing.writing import Landed, Tally, replacing
 from hm_platform.landing.zone import DatasetInfo, LandedFile, LandingZone
@@ -109,7 +110,7 @@ def _sources(folder: Path) -> dict[str, LandedFile]:
 def _layout(source: LandedFile) -> Layout:
     try:
         layout = read_layout(source)
-        if fault := fault_of_names(source.dataset, layout.names):
+        if fault := columns_fault(source.dataset, [(name, TEXT) for name in layout.names]):
             raise LandingError(fault)
         return layout
     except LandingError as error:

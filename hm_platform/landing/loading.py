@@ -131,11 +131,11 @@ def read_articles(
 ) -> pa.RecordBatchReader:
     """The articles, one row each (ARTICLES_SCHEMA), ordered by id.
 
-    Of several rows with one id the last counts: of the last file by uri, the last row. Raises as
-    read_transactions() does.
+    Of several rows with one id the last counts: of the last file by uri, the last row; before those
+    of all files that are in order count the kept ones. Raises as read_transactions() does.
 
     kept : gives the rows that the table holds of files that are not in order any more; needed only
-        where there are such files. A row of theirs in whose place a later file's had come is not
+        where there are such files. A row of theirs in whose place another file's had come is not
         among them: it is back when its file is in order.
     """
     return _latest(zone, index, "articles", ARTICLES_SCHEMA, kept, memory_limit)
@@ -161,35 +161,24 @@ def _latest(
     memory_limit: str | None,
 ) -> pa.RecordBatchReader:
     entries = [entry for entry in from_table(index) if entry.dataset == dataset]
-    loading = [entry for entry in entries if entry.state == "loaded" and entry.rows_loaded]
+    files = _files(zone, dataset, [e for e in entries if e.state == "loaded" and e.rows_loaded])
     keeping = [entry for entry in entries if entry.rows_kept]
-    files = {file.entry.uri: file for file in _files(zone, dataset, loading)}
     of_kept = _given(kept, keeping)
     values = ", ".join(column.name for column in COLUMNS[dataset])
     names, key = f"{values}, uri", COLUMNS[dataset][0].name
 
-    def insert_file(session: Session, file: _File) -> None:
-        with _reading(file):
-            checked = check(dataset, records(session, file.file, _unchanged(file)))
-            session.connection.execute(
-                f"INSERT INTO rows SELECT {values}, {sql_text(file.entry.uri)} "
-                f"FROM ({checked.sql}) WHERE refusal IS NULL"
-            )
-
-    def insert_kept(session: Session, uri: str) -> None:
-        if (there := of_kept([uri])) is not None:
-            session.connection.register("kept", there)
-            session.connection.execute(f"INSERT INTO rows SELECT {names} FROM kept")
-
     def batches() -> Iterator[pa.RecordBatch]:
         with Session(memory_limit) as session:
-            session.connection.register("nothing", schema.empty_table())
-            session.connection.execute("CREATE TABLE rows AS FROM nothing")
-            for uri in sorted({*files, *(entry.uri for entry in keeping)}):
-                if uri in files:
-                    insert_file(session, files[uri])
-                else:
-                    insert_kept(session, uri)
+            rows = of_kept([entry.uri for entry in keeping])
+            session.connection.register("kept", rows or schema.empty_table())
+            session.connection.execute(f"CREATE TABLE rows AS SELECT {names} FROM kept")
+            for file in files:
+                with _reading(file):
+                    checked = check(dataset, records(session, file.file, _unchanged(file)))
+                    session.connection.execute(
+                        f"INSERT INTO rows SELECT {values}, {sql_text(file.entry.uri)} "
+                        f"FROM ({checked.sql}) WHERE refusal IS NULL"
+                    )
             # A table's rows are numbered as they came.
             latest = (
                 f"SELECT {names} FROM rows QUALIFY row_number() OVER (PARTITION BY {key} "

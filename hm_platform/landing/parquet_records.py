@@ -4,7 +4,7 @@ that DuckDB knows."""
 from __future__ import annotations
 
 from hm_platform.landing.columns import COLUMNS, TEXT_TYPE, Refusal, accepts
-from hm_platform.landing.relation import Records, fault_of_names, field_named
+from hm_platform.landing.relation import Records, columns_fault, field_named
 from hm_platform.landing.session import Session
 from hm_platform.landing.zone import LandedFile
 
@@ -12,7 +12,7 @@ from hm_platform.landing.zone import LandedFile
 def parquet_records(session: Session, file: LandedFile) -> Records:
     """The records of the Parquet file ``file``; a column that it lacks and need not have is NULL.
 
-    Raises LandingError when nobody can tell what its records are, ValueError or duckdb.Error when
+    Raises ColumnsError when nobody can tell what its records are, ValueError or duckdb.Error when
     it is no sound Parquet file.
     """
     columns = COLUMNS[file.dataset]
@@ -25,7 +25,7 @@ def parquet_records(session: Session, file: LandedFile) -> Records:
     unmarked = [kind == "BLOB" for _, kind, *_ in described]
     kinds = [TEXT_TYPE if kind == "BLOB" else kind for _, kind, *_ in described]
     named = tuple(zip(names, kinds, strict=True))
-    fault = fault_of_names(file.dataset, names)
+    fault = columns_fault(file.dataset, named)
     # DuckDB numbers the rows only where the file has no column of that name.
     numbered = "file_row_number" not in names
     source = f"SELECT * FROM read_parquet({arguments}, file_row_number={numbered})"

@@ -28,7 +28,7 @@ from hm_platform.landing.content import (
 )
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.parquet_records import parquet_records
-from hm_platform.landing.relation import Records, fault_of_names, field_named
+from hm_platform.landing.relation import Records, columns_fault, field_named
 from hm_platform.landing.session import Session, sql_text
 from hm_platform.landing.zone import LandedFile
 
@@ -57,7 +57,7 @@ class Layout:
 def records(session: Session, file: LandedFile, content: Content) -> Records:
     """The records of ``file``; a column that it lacks and need not have is NULL.
 
-    Raises LandingError when nobody can tell what its records are.
+    Raises LandingError when nobody can tell what its records are, among that ColumnsError.
     """
     if content.empty:
         raise LandingError("the file is empty: send it again, or remove it")
@@ -65,7 +65,7 @@ def records(session: Session, file: LandedFile, content: Content) -> Records:
         return parquet_records(session, file)
     layout = read_layout(file)
     # Before anything is done to what may be no file of records at all.
-    fault = fault_of_names(file.dataset, layout.names)
+    fault = columns_fault(file.dataset, [(name, TEXT) for name in layout.names])
     return replace(_csv_records(session, file, content, layout), fault=fault)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hm_platform.landing.columns import COLUMNS, TEXT_TYPE, Refusal
-from hm_platform.landing.errors import LandingError
+from hm_platform.landing.errors import ColumnsError
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,25 @@ class Records:
     fault: str | None = None
 
 
-def fault_of_names(dataset: str, names: Sequence[str]) -> str | None:
+def columns_fault(dataset: str, columns: Sequence[tuple[str, str]]) -> str | None:
     """Says so when a column that is required is missing, or one of the data set's is there twice.
 
-    names : those of a file's columns
+    columns : a file's columns, and their types
 
-    Raises LandingError when none of them is the data set's: then nobody can tell what a row is.
+    Raises ColumnsError when none of them is the data set's.
     """
-    columns = [column.name for column in COLUMNS[dataset]]
+    names = [name for name, _ in columns]
+    wanted = [column.name for column in COLUMNS[dataset]]
     required = [column.name for column in COLUMNS[dataset] if column.required]
     if missing := [name for name in required if name not in names]:
         fault = (
             f"no column {', '.join(missing)}: {dataset} need {', '.join(required)}; "
             f"the file has {', '.join(names)[:300] or 'none'}"
         )
-        if not {*columns} & {*names}:
-            raise LandingError(fault)
+        if not {*wanted} & {*names}:
+            raise ColumnsError(fault, tuple(columns))
         return fault
-    if twice := [name for name in columns if names.count(name) > 1]:
+    if twice := [name for name in wanted if names.count(name) > 1]:
         return f"column {', '.join(twice)} is there twice: keep one"
     return None
 
