@@ -147,7 +147,7 @@ def no_file_is_held(landed_files: pa.Table) -> AssetCheckResult:
 def articles(
     landing: LandingResource, tables: TablesResource, landed_files: pa.Table
 ) -> pa.RecordBatchReader:
-    """The catalogue as it landed: a row an article; of several the newest file's."""
+    """The catalogue as it landed: a row an article; of several the last file's by name."""
     kept = partial(tables.of_files, "articles")
     return loading.read_articles(landing.zone, landed_files, kept)
 
@@ -162,7 +162,7 @@ def articles(
 def customers(
     landing: LandingResource, tables: TablesResource, landed_files: pa.Table
 ) -> pa.RecordBatchReader:
-    """The customers as they landed: a row a customer; of several the newest file's."""
+    """The customers as they landed: a row a customer; of several the last file's by name."""
     kept = partial(tables.of_files, "customers")
     return loading.read_customers(landing.zone, landed_files, kept)
 

@@ -21,7 +21,6 @@ import duckdb
 from hm_platform.landing.content import examine
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.records import (
-    TEXT,
     Layout,
     csv_address,
     fields_sql,
@@ -110,7 +109,7 @@ def _sources(folder: Path) -> dict[str, LandedFile]:
 def _layout(source: LandedFile) -> Layout:
     try:
         layout = read_layout(source)
-        if fault := columns_fault(source.dataset, [(name, TEXT) for name in layout.names]):
+        if fault := columns_fault(source.dataset, layout.columns):
             raise LandingError(fault)
         return layout
     except LandingError as error:

@@ -53,6 +53,11 @@ class Layout:
     skip: int
     header: str
 
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """The names with their type, which is text."""
+        return tuple((name, TEXT) for name in self.names)
+
 
 def records(session: Session, file: LandedFile, content: Content) -> Records:
     """The records of ``file``; a column that it lacks and need not have is NULL.
@@ -65,7 +70,7 @@ def records(session: Session, file: LandedFile, content: Content) -> Records:
         return parquet_records(session, file)
     layout = read_layout(file)
     # Before anything is done to what may be no file of records at all.
-    fault = columns_fault(file.dataset, [(name, TEXT) for name in layout.names])
+    fault = columns_fault(file.dataset, layout.columns)
     return replace(_csv_records(session, file, content, layout), fault=fault)
 
 
@@ -186,7 +191,7 @@ def _split_records(
         source=f"SELECT line, {fields_sql(layout.delimiter)} AS f FROM ({lines})",
         fields=tuple(field_named(c.name, layout.names, lambda i: f"f[{i + 1}]") for c in columns),
         types=(TEXT_TYPE,) * len(columns),
-        columns=tuple((name, TEXT) for name in layout.names),
+        columns=layout.columns,
         number=None,
         record=f"CASE WHEN {overlong} THEN left(line, {LINE_LIMIT}) ELSE line END",
         refusals=tuple(refusals),
@@ -250,7 +255,7 @@ def _quoted_records(
         source=source,
         fields=tuple(field_named(c.name, layout.names, cells.__getitem__) for c in columns),
         types=(TEXT_TYPE,) * len(columns),
-        columns=tuple((name, TEXT) for name in layout.names),
+        columns=layout.columns,
         number=None,
         record=record,
         refusals=() if content.is_ascii else (_damaged(record),),

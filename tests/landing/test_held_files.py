@@ -1,10 +1,12 @@
-"""Tests of the share of refused rows past which a file is held back, and of what it takes to look
-at a file once more."""
+"""Tests of the share of refused rows past which a file is held back, of what it takes to look at a
+file once more, and of the rows of files that are held for their columns."""
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -18,7 +20,9 @@ from tests.landing.landed import (
     CALENDAR,
     END,
     GOOD,
+    HEADER,
     LENIENT,
+    PURCHASES,
     STRICT,
     TODAY,
     by_uri,
@@ -26,6 +30,7 @@ from tests.landing.landed import (
     header,
     index,
     put,
+    put_parquet,
     put_transactions,
     row,
     validations,
@@ -180,3 +185,41 @@ def test_rows_of_tomorrow_count_as_refused_until_then(zone: LandingZone) -> None
     assert by_uri(before)["transactions/a.csv"]["check_again_on"] == tomorrow
     assert _counts(index(zone, before, rules=STRICT, today=TODAY))[0] == "held"
     assert _counts(index(zone, before, rules=STRICT, today=tomorrow)) == ("loaded", 2, 0, 0)
+
+
+TWO = f"{GOOD}\n\n{GOOD}\n"
+
+
+@pytest.mark.parametrize(
+    ("uri", "content", "rows"),
+    [
+        ("transactions/x.csv", f"{HEADER[:-17]}\n{TWO}".encode(), 2),
+        ("transactions/x.csv.gz", gzip.compress(f"{HEADER},price\n{TWO}".encode(), mtime=0), 2),
+        ("transactions/x.csv", f"{HEADER[:-17]}\n{GOOD}\n\xe9\xff\n".encode("latin-1"), 2),
+        ("transactions/x.csv", b"price\n", 0),
+        ("transactions/x.csv", TWO.encode(), None),
+        ("transactions/x.csv", f"{HEADER}\n{TWO}".encode("utf-16-le"), None),
+        ("transactions/x.parquet", {"price": None}, 2),
+        ("transactions/x.parquet", {"customer_id": [1.5, 2.5]}, 2),
+        ("customers/x.csv", b'age,postal_code\n30,"two\nlines"\n31,\n', 2),
+        ("customers/x.csv", b'age,postal_code\n30,"two\nlines"\n31,,\n"broken\n', 4),
+    ],
+)
+def test_rows_that_cannot_be_read_for_their_columns_are_counted(
+    zone: LandingZone, uri: str, content: Any, rows: int | None
+) -> None:
+    if isinstance(content, dict):
+        columns = {**PURCHASES, **content}
+        put_parquet(zone, uri, {name: v for name, v in columns.items() if v is not None})
+    else:
+        put(zone, uri, content)
+    found = by_uri(index(zone))[uri]
+    assert (found["state"], found["rows"], found["rows_held"]) == ("held", rows, rows or 0)
+    assert found["columns"]
+
+
+def test_a_file_that_is_named_as_another_kind_hides_none_that_is_not(zone: LandingZone) -> None:
+    content = put_parquet(zone, "transactions/b.parquet", PURCHASES).read_bytes()
+    put(zone, "transactions/a.csv", content)
+    states = {uri: entry["state"] for uri, entry in by_uri(index(zone)).items()}
+    assert states == {"transactions/a.csv": "held", "transactions/b.parquet": "loaded"}

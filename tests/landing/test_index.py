@@ -121,41 +121,6 @@ def test_an_unreadable_file_is_held_and_stops_no_other(
     assert found["transactions/zz.csv"]["rows_loaded"] == 1
 
 
-TWO = f"{GOOD}\n\n{GOOD}\n"
-
-
-@pytest.mark.parametrize(
-    ("uri", "content", "rows"),
-    [
-        ("transactions/x.csv", f"{HEADER[:-17]}\n{TWO}".encode(), 2),
-        ("transactions/x.csv.gz", gzip.compress(f"{HEADER},price\n{TWO}".encode(), mtime=0), 2),
-        ("transactions/x.csv", f"{HEADER[:-17]}\n{GOOD}\n\xe9\xff\n".encode("latin-1"), 2),
-        ("transactions/x.csv", b"price\n", 0),
-        ("transactions/x.csv", TWO.encode(), None),
-        ("transactions/x.csv", f"{HEADER}\n{TWO}".encode("utf-16-le"), None),
-        ("transactions/x.parquet", lambda zone: _parquet(zone, price=None), 1),
-        ("transactions/x.parquet", lambda zone: _parquet(zone, customer_id=[1.5]), 1),
-        ("customers/x.csv", b'age,postal_code\n30,"two\nlines"\n31,\n', 2),
-        ("customers/x.csv", b'age,postal_code\n30,"two\nlines"\n31,,\n"broken\n', 4),
-    ],
-)
-def test_rows_that_cannot_be_read_for_their_columns_are_counted(
-    zone: LandingZone, uri: str, content: Any, rows: int | None
-) -> None:
-    put(zone, uri, content(zone) if callable(content) else content)
-    found = entries(zone)[uri]
-    assert (found["state"], found["rows"], found["rows_held"]) == ("held", rows, rows or 0)
-    assert found["columns"]
-
-
-def test_a_file_that_is_named_as_another_kind_hides_none_that_is_not(zone: LandingZone) -> None:
-    content = _parquet(zone)
-    put(zone, "transactions/a.csv", content)
-    put(zone, "transactions/b.parquet", content)
-    states = {uri: entry["state"] for uri, entry in entries(zone).items()}
-    assert states == {"transactions/a.csv": "held", "transactions/b.parquet": "loaded"}
-
-
 def test_a_parquet_file_damaged_in_the_middle_is_held(zone: LandingZone) -> None:
     ids = [f"customer {i * 7919 % 10007}" for i in range(20_000)]
     table = pa.table(
