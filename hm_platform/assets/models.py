@@ -51,7 +51,8 @@ class TrainingConfig(Config):
     dimension: int = Field(default=DEFAULTS.dimension, description="Length of the towers' vectors.")
     learning_rate: float = Field(default=DEFAULTS.learning_rate, description="Of the layers.")
     ranking_epochs: int = Field(
-        default=RANKING_DEFAULTS.epochs, description="Epochs of the ranker, at most."
+        default=RANKING_DEFAULTS.epochs,
+        description="Epochs of the ranker before the validation week is scored.",
     )
     without_sources: list[str] = Field(
         default=[], description="Candidate sources to leave out, to see what they are worth."
@@ -107,12 +108,12 @@ def recommender(
 ) -> Output[Path]:
     """Candidates from several sources, one of them a two-tower model, and a network to rank them.
 
-    The ranker learns from past weeks, each seen as of its own cut-off. Training stops when MAP@12
-    stops rising: on the validation week for the ranker, on the first of the past weeks for the
-    two-tower model, which learns from what lies before them. The folder holds the weights as
-    safetensors beside a model card and a manifest: parameters, code version, fingerprints of the
-    data, seed, and the validation scores of both models and of the baselines, by which it is
-    decided what is published.
+    The ranker learns from past weeks, each seen as of its own cut-off. The two-tower model learns
+    from what lies before them, until MAP@12 on the first of them stops rising. Both and the
+    baselines are scored on the validation week, which the ranker then learns from too. The folder
+    holds the weights as safetensors beside a model card and a manifest: parameters, code version,
+    fingerprints of the data, seed, and the validation scores, by which it is decided what is
+    published.
     """
     from hm_platform.behaviour.plots import curves_markdown
     from hm_platform.features.encoders import Encoders

@@ -22,8 +22,13 @@ class Curves(pl.Callback):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1, **dict(sorted(metrics.items()))})
 
+    def append(self, later: Curves) -> None:
+        """Let the epochs of a later training follow."""
+        before = len(self.rows)
+        self.rows += [{**row, "epoch": before + row["epoch"]} for row in later.rows]
+
     def table(self) -> pa.Table:
-        """A row an epoch."""
+        """A row an epoch; null for a metric that only earlier ones have."""
         return pa.Table.from_pylist(self.rows)
 
 

@@ -26,27 +26,28 @@ def fit(
     validation: Iterable[Any] | None,
     *,
     epochs: int,
-    patience: int,
+    patience: int | None = None,
     checkpoints: Path,
     progress: Progress | None,
     clip: float | None = None,
 ) -> tuple[Curves, KeepBest]:
-    """Train until ``validation_map`` stops rising; the curves, and the weights of the best epoch.
+    """Train, and return the curves and the weights that are kept.
 
-    validation : None where there is nothing to stop by; then all epochs are trained and the last
-        one's weights kept
-    patience : epochs without a better score before training stops
+    validation : what ``validation_map`` is measured on after each epoch; None where nothing is
+    patience : epochs without a better ``validation_map`` before training stops, of which the best
+        epoch's weights are kept. None, or without validation: all epochs are trained, and the
+        weights are the last one's
     checkpoints : the folder for Lightning's checkpoints, in place of those of an earlier run. They
         are for people to look into; nothing here reads them back.
     progress : is told one line an epoch; without it there is a progress bar on a terminal
     clip : the longest gradient
     """
     shutil.rmtree(checkpoints, ignore_errors=True)
-    monitor = None if validation is None else "validation_map"
+    monitor = None if validation is None or patience is None else "validation_map"
     curves, best = Curves(), KeepBest(monitor)
     callbacks: list[Callback] = [curves, best]
     callbacks.append(ModelCheckpoint(checkpoints, monitor=monitor, mode="max"))
-    if monitor:
+    if monitor and patience is not None:
         callbacks.append(EarlyStopping(monitor, mode="max", patience=patience))
     bar = progress is None and sys.stderr.isatty()
     if bar:

@@ -61,11 +61,12 @@ def _scores(manifest: Mapping[str, Any]) -> str:
     lines = ["| recommender | " + " | ".join(METRICS) + " |", "|---|" + "---:|" * len(METRICS)]
     for name, values in sorted(scores.items(), key=lambda item: (-item[1]["map"], item[0])):
         lines.append(f"| {name} | " + " | ".join(f"{values[m]:.4f}" for m in METRICS) + " |")
+    since = "" if "reason" in manifest["ranker"] else " The ranker has learnt from it since."
     return (
         f"## Scores\n\nOn the validation week, all {some['customers']:,.0f} customers who bought, "
-        "twelve articles, full catalogue. The week also chose the epoch, so these are a little "
-        "flattering; the behavioural report has the test week's, with slices of customers and "
-        "articles.\n\n" + "\n".join(lines)
+        "twelve articles, full catalogue. The week also chose who is published, so these are a "
+        f"little flattering.{since} The behavioural report has the test week's, with slices of "
+        "customers and articles.\n\n" + "\n".join(lines)
     )
 
 

@@ -78,9 +78,9 @@ class Manifest:
     code_version : of the code that trained it
     parameters, network : the TrainingParams and the NetworkShape of the retrieval model
     ranker : the ranker's ``parameters`` (RankingParams), the ``features`` it reads, how many
-        ``lists`` it learnt from, ``best_epoch`` and ``epochs``, ``recall`` (candidate source ->
-        CandidateRecall) and ``importance`` (group of features -> loss of MAP@12 without it); or
-        the ``reason`` why there is none
+        ``lists`` it learnt from before the validation week was scored, ``epochs``, ``recall``
+        (candidate source -> CandidateRecall) and ``importance`` (group of features -> loss of
+        MAP@12 without it); or the ``reason`` why there is none
     data : data set -> fingerprint of its content
     best_epoch, epochs : the epoch whose weights these are, and how many there were
     validation : recommender -> metric -> value on the validation week, for the models and each
@@ -265,7 +265,6 @@ def _about_ranker(training: Training) -> dict[str, Any]:
         "parameters": json.loads(json.dumps(asdict(ranker.params))),
         "features": list(ranker.recommender.features),
         "lists": ranker.lists,
-        "best_epoch": ranker.best_epoch,
         "epochs": ranker.curves.num_rows,
         "recall": {name: asdict(recall) for name, recall in ranker.recall.items()},
         "importance": dict(ranker.importance),

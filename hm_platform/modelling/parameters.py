@@ -79,11 +79,10 @@ class RankingParams:
     batch_size : lists a step
     learning_rate : the highest, reached after a tenth of the steps
     weight_decay : of the weights a step, in units of the learning rate
-    epochs : at most
-    patience : epochs without a better validation MAP@12 before training stops
-    epochs_without_validation : epochs where nobody bought in the validation week
-    fewest_steps : where the epochs have fewer steps than that, because there are few lists, there
-        are as many more epochs, and the patience is half of them
+    epochs : before the validation week is scored
+    final_epochs : after that, with the validation week's lists beside the others
+    fewest_steps : where ``epochs`` have fewer steps than that, because there are few lists, there
+        are as many more epochs, and as many more final ones in proportion
     without_sources, without_groups : candidate sources and groups of features that are left out, to
         see what they are worth
     """
@@ -96,9 +95,8 @@ class RankingParams:
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    epochs: int = 6
-    patience: int = 3
-    epochs_without_validation: int = 4
+    epochs: int = 4
+    final_epochs: int = 2
     fewest_steps: int = 100
     without_sources: tuple[str, ...] = ()
     without_groups: tuple[str, ...] = ()
@@ -110,8 +108,7 @@ class RankingParams:
             "fewest_lists",
             "batch_size",
             "epochs",
-            "patience",
-            "epochs_without_validation",
+            "final_epochs",
             "fewest_steps",
         ):
             if getattr(self, name) < 1:

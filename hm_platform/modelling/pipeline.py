@@ -112,7 +112,7 @@ def train_week(
         trained = _train_stages(data, params, ranking, seed, Path(scratch), progress)
     models: list[Recommender] = [trained.retrieval.recommender]
     if trained.ranker:
-        models.insert(0, trained.ranker.recommender)
+        models.insert(0, trained.ranker.validated)
     scores = validation_scores((*models, *baselines()), data.snapshot, data.validation)
     return save_model(
         folder,

@@ -55,7 +55,9 @@ def stored(folder: Path, with_ranker: bool) -> OpenModel:
         folder,
         Training(
             TrainedModel(retrieval, params, 0, pa.table(log), 2, {}),
-            TrainedRanker(ranker, RankingParams(hidden=8), 7, shorter, 1, RECALL, {"kind": 0.125})
+            TrainedRanker(
+                ranker, ranker, RankingParams(hidden=8), 7, shorter, RECALL, {"kind": 0.125}
+            )
             if with_ranker
             else None,
             "" if with_ranker else "there are two customers",

@@ -36,6 +36,7 @@ class RankingExamples:
     levels : float32, shape (features, LEVELS), fitted to ``lists`` (see ``scaling``)
     lists : of past weeks, those in which something was bought and something was not; scaled
     held_out : of all buyers of the validation week, scaled; None where nobody bought
+    most : how many lists there are of a week, at most
     recall : candidate source (and ``union``) -> recall among the buyers of the validation week, or
         of the last past week where nobody bought in that
     """
@@ -44,7 +45,14 @@ class RankingExamples:
     levels: NDArray[np.float32]
     lists: RankingLists
     held_out: RankingLists | None
+    most: int
     recall: Mapping[str, CandidateRecall]
+
+    def with_held_out(self, seed: int) -> RankingLists:
+        """The lists, and those of the validation week that say something beside them."""
+        if self.held_out is None:
+            return self.lists
+        return concatenate([self.lists, self.held_out.learnable(self.most, seed)])
 
     def scaled(self, features: NDArray[np.float32]) -> NDArray[np.float16]:
         """All features of other pairs, as a network that is fitted to these lists reads them.
@@ -116,7 +124,7 @@ def ranking_examples(
     pairs = len(unscaled.features)
     sample = np.sort(rng.choice(pairs, min(pairs, LEVEL_SAMPLE), replace=False))
     levels = fit_levels(unscaled.features[sample][:, _positions(features)])
-    examples = RankingExamples(features, levels, unscaled, None, {})
+    examples = RankingExamples(features, levels, unscaled, None, most, {})
     scaled = examples.scaled(unscaled.features)
     examples = replace(examples, lists=unscaled.with_features(scaled))
     del unscaled

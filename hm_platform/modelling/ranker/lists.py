@@ -58,11 +58,16 @@ class RankingLists:
         """The same lists with other features."""
         return RankingLists(self.offsets, features, self.articles, self.wanted, self.bought)
 
-    def learnable(self) -> RankingLists:
-        """The lists in which something was bought and something was not."""
+    def learnable(self, most: int | None = None, seed: int = 0) -> RankingLists:
+        """The lists in which something was bought and something was not.
+
+        most : how many; of more, a random choice
+        """
         row = np.repeat(np.arange(len(self)), np.diff(self.offsets))
         hits = np.bincount(row, self.wanted, minlength=len(self))
         chosen = np.flatnonzero((hits > 0) & (hits < np.diff(self.offsets)))
+        if most is not None and len(chosen) > most:
+            chosen = np.sort(np.random.default_rng(seed).choice(chosen, most, replace=False))
         kept, entry = gather_rows(self.offsets, chosen)
         return RankingLists(
             np.concatenate([[0], np.cumsum(np.bincount(kept, minlength=len(chosen)))]),

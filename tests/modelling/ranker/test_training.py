@@ -15,6 +15,7 @@ from hm_platform.modelling.metrics import measure
 from hm_platform.modelling.parameters import RankingParams
 from hm_platform.modelling.ranker.examples import TooLittleToRankError
 from hm_platform.modelling.ranker.inputs import feature_groups
+from hm_platform.modelling.ranker.recommender import RankerRecommender
 from hm_platform.modelling.ranker.training import TrainedRanker, _Shuffled, train_ranker
 from hm_platform.modelling.recommenders import Recommender, eligible_articles
 from hm_platform.modelling.selection import baselines
@@ -32,16 +33,15 @@ def validation_map(recommender: Recommender) -> float:
     return measure(scorer, bought, eligible_articles(snapshot)).summary()["map"]
 
 
-def stored(trained: TrainedRanker) -> list[bytes]:
+def stored(recommender: RankerRecommender) -> list[bytes]:
     """Everything that is learnt."""
-    recommender = trained.recommender
     weights = recommender.network.state_dict()
     return [recommender.levels.tobytes(), *(t.numpy().tobytes() for t in weights.values())]
 
 
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory) -> TrainedRanker:
-    params = replace(QUICK, epochs=8, patience=8, learning_rate=5e-3)
+    params = replace(QUICK, epochs=8, learning_rate=5e-3)
     return train_on(WORLD, tmp_path_factory.mktemp("learnt"), params, weeks=4)
 
 
@@ -67,13 +67,13 @@ def test_a_sample_of_the_pairs_will_do_for_the_levels(learnt, tmp_path, monkeypa
 
 
 def test_few_lists_are_gone_through_more_often(quick, tmp_path):
-    assert quick.curves.num_rows == 2
+    assert quick.curves.num_rows == 2 + 1
     steps = -(-quick.lists // QUICK.batch_size)
     often = train_on(WORLD, tmp_path, replace(QUICK, fewest_steps=20 * steps - 1))
-    assert 10 < often.curves.num_rows <= 20
+    assert often.curves.num_rows == 20 + 10
     assert validation_map(often.recommender) > validation_map(quick.recommender)
     enough = train_on(WORLD, tmp_path, replace(QUICK, fewest_steps=2 * steps))
-    assert stored(enough) == stored(quick)
+    assert stored(enough.recommender) == stored(quick.recommender)
 
 
 def test_it_knows_which_features_that_took(learnt):
@@ -97,10 +97,10 @@ def test_the_network_is_done_with_training(quick):
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(quick, tmp_path):
     again, other = train_on(WORLD, tmp_path / "a"), train_on(WORLD, tmp_path / "b", seed=1)
-    assert stored(again) == stored(quick)
+    assert stored(again.recommender) == stored(quick.recommender)
     assert again.curves.equals(quick.curves)
     assert again.importance == quick.importance
-    assert stored(other) != stored(quick)
+    assert stored(other.recommender) != stored(quick.recommender)
 
 
 def test_training_leaves_torch_as_it_was(tmp_path):
@@ -114,39 +114,38 @@ def test_training_leaves_torch_as_it_was(tmp_path):
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_training_stops_when_validation_no_longer_rises_and_keeps_the_best(tmp_path):
-    params = replace(QUICK, epochs=40, patience=2, learning_rate=1e-2)
+def test_the_validation_week_is_scored_and_only_then_learnt_from(tmp_path):
+    params = replace(QUICK, epochs=6, final_epochs=3, learning_rate=1e-2)
     trained = train_on(WORLD, tmp_path, params)
     maps = trained.curves["validation_map"].to_pylist()
-    best = int(np.argmax(maps))
-    assert trained.curves["epoch"].to_pylist() == list(range(1, len(maps) + 1))
-    assert trained.best_epoch == best + 1
-    assert len(maps) == best + 3 < 40
-    # The last epoch is not as good, so these can only be the weights of the best one.
-    assert maps[-1] < maps[best]
-    assert validation_map(trained.recommender) == pytest.approx(maps[best], abs=2e-3)
+    assert trained.curves["epoch"].to_pylist() == list(range(1, 10))
+    assert [value is None for value in maps] == [False] * 6 + [True] * 3
+    assert trained.curves["train_loss"].null_count == 0
+    # No epoch stands out in it: these are the weights of the last one, whatever it scored.
+    assert validation_map(trained.validated) == pytest.approx(maps[5], abs=2e-3)
+    assert validation_map(trained.recommender) > validation_map(trained.validated)
 
 
-def test_without_purchases_in_the_validation_week_a_fixed_number_of_epochs(tmp_path):
+def test_without_purchases_in_the_validation_week_all_epochs_learn_from_the_others(tmp_path):
     closed = World(**vars(WORLD))
     closed.purchases = [p for p in WORLD.purchases if p[0] < VALIDATION]
-    params = replace(QUICK, epochs_without_validation=3)
-    trained = train_on(closed, tmp_path, params)
-    assert trained.curves.num_rows == trained.best_epoch == 3
+    trained = train_on(closed, tmp_path)
+    assert trained.curves.column_names == ["epoch", "train_loss"]
+    assert trained.curves.num_rows == QUICK.epochs + QUICK.final_epochs
+    assert trained.recommender is trained.validated
     assert trained.importance == {}
     assert trained.recall["union"].recall == 1
 
 
-def test_what_is_fitted_does_not_see_the_validation_week(tmp_path, quick):
+def test_what_is_scored_has_not_seen_the_validation_week(tmp_path, quick):
     changed = World(**vars(WORLD))
     changed.purchases = [
         (when, c, a) if when < VALIDATION else (when, c, (a + 1) % 40)
         for when, c, a in WORLD.purchases
     ]
     trained = train_on(changed, tmp_path)
-    losses = [one.curves["train_loss"] for one in (trained, quick)]
-    assert losses[0].equals(losses[1])
-    assert trained.recommender.levels.tobytes() == quick.recommender.levels.tobytes()
+    assert stored(trained.validated) == stored(quick.validated)
+    assert stored(trained.recommender) != stored(quick.recommender)
     assert trained.curves["validation_map"] != quick.curves["validation_map"]
 
 
@@ -218,8 +217,8 @@ def test_what_cannot_be_left_out_is_named(tmp_path):
 @pytest.mark.parametrize("epochs", [1, 2, 5, 10, 11])
 def test_any_number_of_steps_will_do(tmp_path, epochs):
     """With a batch for all lists an epoch is a step."""
-    params = replace(QUICK, epochs=epochs, patience=20, batch_size=1000)
-    assert train_on(WORLD, tmp_path, params).curves.num_rows == epochs
+    params = replace(QUICK, epochs=epochs, batch_size=1000)
+    assert train_on(WORLD, tmp_path, params).curves.num_rows == epochs + 1
 
 
 def test_progress_tells_of_the_lists_and_of_every_epoch(tmp_path):
@@ -230,6 +229,8 @@ def test_progress_tells_of_the_lists_and_of_every_epoch(tmp_path):
     assert [line.split(":")[0] for line in lines[1:]] == [
         "epoch 1 of at most 2",
         "epoch 2 of at most 2",
+        "ranking",
+        "epoch 1 of at most 1",
     ]
 
 
@@ -241,8 +242,7 @@ def test_progress_tells_of_the_lists_and_of_every_epoch(tmp_path):
         ("fewest_lists", 0),
         ("batch_size", 0),
         ("epochs", 0),
-        ("patience", 0),
-        ("epochs_without_validation", 0),
+        ("final_epochs", 0),
         ("learning_rate", 0.0),
         ("weight_decay", -0.1),
         ("dropout", 1.0),
