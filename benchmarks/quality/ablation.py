@@ -104,10 +104,13 @@ class Ablation:
 def split_weeks(
     weeks: Sequence[LabelledWeek],
 ) -> tuple[Sequence[LabelledWeek], LabelledWeek, Judged]:
-    """Weeks to learn from, the week to stop by, and weeks to be judged on, in order of time."""
+    """Weeks to learn from, the week to be validated on, and weeks to be judged on, in order of
+    time."""
     judged = min(JUDGED_WEEKS, len(weeks) - 2)
     if judged < 1:
-        raise ValueError(f"{len(weeks)} past weeks are too few to learn, to stop and to be judged")
+        raise ValueError(
+            f"{len(weeks)} past weeks are too few to learn, to be validated and judged"
+        )
     return weeks[: -judged - 1], weeks[-judged - 1], Judged(weeks[-judged:])
 
 
@@ -164,13 +167,13 @@ class _Trials:
         scratch: Path,
     ) -> None:
         self._two_tower = two_tower
-        self._learnt, self._stop, self._judged = split_weeks(weeks)
+        self._learnt, self._validation, self._judged = split_weeks(weeks)
         self._customers = self._judged.customers
         self._seeds = seeds
         self._scratch = scratch
 
     def examples(self, params: RankingParams) -> _Examples:
-        learnt = ranking_examples(self._two_tower, self._learnt, self._stop, params, 0)
+        learnt = ranking_examples(self._two_tower, self._learnt, self._validation, params, 0)
         judged, recalls = [], []
         for week in self._judged.weeks:
             everybody = len(week.bought.customers)

@@ -45,11 +45,12 @@ _METHOD = """\
 - hm_platform's own settings were chosen on target weeks before those above, too: how long and how
   fast its retrieval model trains, how many past weeks its ranker learns from and what it reads on
   those of 2017-09-18 to 2017-10-16, the damping of co-purchases on 2017-09-11 and 2017-10-09, the
-  share of buyers that it learns from as if they were new on 2017-09-11 to 2017-09-25. Some things
-  are not as clean. The rule that settles between its two stages was made after a look at the week
-  of 2017-12-25. Earlier versions were scored on the weeks above as well, so whoever worked on later
-  ones knew how those had done: that it learns from customers as if they were new at all is because
-  it had been behind segment popularity there.
+  share of buyers that it learns from as if they were new on 2017-09-11 to 2017-09-25, how long its
+  ranker trains, and that it learns from the validation week too, on 2017-08-14 to 2017-10-16. Some
+  things are not as clean. The rule that settles between its two stages was made after a look at the
+  week of 2017-12-25. Earlier versions were scored on the weeks above as well, so whoever worked on
+  later ones knew how those had done: that it learns from customers as if they were new at all is
+  because it had been behind segment popularity there.
 - Intervals are 95 % bootstrap intervals of paired differences over customer-weeks, where whole
   customers are drawn again with all their weeks.
 - Coverage is the share of the articles sold before a week that is in anybody's list.

@@ -141,13 +141,13 @@ def _split(name: str, mapping: TimeWindowPartitionMapping, description: str) -> 
 train = _split(
     "train",
     weeks_before(SETTINGS.train_weeks + 1, 2),
-    "The purchases that the model learns from: the weeks before the validation week.",
+    "The purchases that both models learn from: the weeks before the validation week.",
 )
 validation = _split(
     "validation",
     weeks_before(SETTINGS.train_weeks, 1),
-    "The purchases that decide when training stops and what is published: the week before the "
-    "test week.",
+    "The purchases that decide what is published, and that the ranker then learns from: the week "
+    "before the test week.",
 )
 test = _split(
     "test",

@@ -96,8 +96,8 @@ class Provenance:
     actual : the same for the splits as they are now
     last_week_sales : int64, shape (articles,), how often each article was bought in the validation
         week; None where the validation split is not the whole week before the cut-off
-    validation_map : recommender -> MAP on the validation week, by which it was chosen; empty where
-        nobody bought
+    validation_map : recommender -> MAP on the validation week, by which it was chosen, the ranker's
+        before it learnt from that week; empty where nobody bought
     """
 
     recorded: Mapping[str, str]

@@ -16,9 +16,9 @@ from hm_platform.datasets.names import ranking_split
 from hm_platform.errors import PlatformError
 
 MOST_RANKING_WEEKS = 12
-"""A ranker is trained on so many past weeks, at most. On the sample's target weeks 2017-09-18 to
-2017-10-16, rankers of 3, 5, 10, 12 and 15 past weeks reached a MAP@12 of .1822, .1835, .1842, .1844
-and .1846, the mean of two seeds."""
+"""A ranker is trained on so many weeks before the validation week, at most. On the sample's target
+weeks 2017-09-18 to 2017-10-16, rankers of 3, 5, 10, 12 and 15 past weeks reached a MAP@12 of .1822,
+.1835, .1842, .1844 and .1846, the mean of two seeds."""
 
 MOST_RANKING_CUSTOMERS = 50_000
 """Of more customers in training, ranking splits have a sample: a ranker learns from fewer lists,

@@ -78,13 +78,13 @@ class Manifest:
     code_version : of the code that trained it
     parameters, network : the TrainingParams and the NetworkShape of the retrieval model
     ranker : the ranker's ``parameters`` (RankingParams), the ``features`` it reads, how many
-        ``lists`` it learnt from before the validation week was scored, ``epochs``, ``recall``
+        ``lists`` of past weeks and ``validation_lists`` it learnt from, ``epochs``, ``recall``
         (candidate source -> CandidateRecall) and ``importance`` (group of features -> loss of
         MAP@12 without it); or the ``reason`` why there is none
     data : data set -> fingerprint of its content
     best_epoch, epochs : the epoch whose weights these are, and how many there were
     validation : recommender -> metric -> value on the validation week, for the models and each
-        baseline; empty where nobody bought
+        baseline, the ranker's before it learnt from that week; empty where nobody bought
     chosen : the recommender that is published
     files : every other file of the folder -> SHA-256 of its content
     """
@@ -224,8 +224,9 @@ def read_encoders(folder: Path) -> Encoders:
     return Encoders.from_json((folder / ENCODERS).read_text())
 
 
-def read_curves(folder: Path, name: str = CURVES) -> Sequence[Mapping[str, float]]:
-    """The metrics of each epoch: ``epoch`` (from 1), ``train_loss``, ``validation_<metric>``.
+def read_curves(folder: Path, name: str = CURVES) -> Sequence[Mapping[str, float | None]]:
+    """The metrics of each epoch: ``epoch`` (from 1), ``train_loss``, ``validation_<metric>``, which
+    is None for an epoch that was not validated.
 
     name : CURVES or RANKER_CURVES; empty where there is no ranker
     """
@@ -265,6 +266,7 @@ def _about_ranker(training: Training) -> dict[str, Any]:
         "parameters": json.loads(json.dumps(asdict(ranker.params))),
         "features": list(ranker.recommender.features),
         "lists": ranker.lists,
+        "validation_lists": ranker.validation_lists,
         "epochs": ranker.curves.num_rows,
         "recall": {name: asdict(recall) for name, recall in ranker.recall.items()},
         "importance": dict(ranker.importance),

@@ -79,10 +79,10 @@ class RankingParams:
     batch_size : lists a step
     learning_rate : the highest, reached after a tenth of the steps
     weight_decay : of the weights a step, in units of the learning rate
-    epochs : before the validation week is scored
-    final_epochs : after that, with the validation week's lists beside the others
-    fewest_steps : where ``epochs`` have fewer steps than that, because there are few lists, there
-        are as many more epochs, and as many more final ones in proportion
+    epochs : before the validation week is scored. After that there are half as many, with that
+        week's lists beside the others
+    fewest_steps : where the epochs have fewer steps than that, because there are few lists, there
+        are as many more epochs
     without_sources, without_groups : candidate sources and groups of features that are left out, to
         see what they are worth
     """
@@ -96,7 +96,6 @@ class RankingParams:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     epochs: int = 4
-    final_epochs: int = 2
     fewest_steps: int = 100
     without_sources: tuple[str, ...] = ()
     without_groups: tuple[str, ...] = ()
@@ -108,7 +107,6 @@ class RankingParams:
             "fewest_lists",
             "batch_size",
             "epochs",
-            "final_epochs",
             "fewest_steps",
         ):
             if getattr(self, name) < 1:

@@ -64,28 +64,29 @@ class WeekData:
     validation: pa.Table
     encoders: Encoders
 
-    def between(self, start: date, end: date) -> pa.Table:
-        """The training purchases of these days, ``end`` not included."""
-        day = self.train["t_dat"]
-        return self.train.filter(
-            pc.and_(pc.greater_equal(day, pa.scalar(start)), pc.less(day, pa.scalar(end)))
-        )
-
     @cached_property
     def too_short(self) -> str:
         """Why no ranking can be learnt from the past weeks; empty where one can be tried."""
         if not self.past:
             return "the training split is too short to learn a ranking from past weeks"
-        if not self.between(date.min, self.past[0].cutoff).num_rows:
+        if not between(self.train, date.min, self.past[0].cutoff).num_rows:
             return "nothing was bought before the weeks that it would learn from"
         return ""
 
     def week_after(self, snapshot: Snapshot) -> pa.Table:
         """The training purchases of the week that begins with a past snapshot's cut-off, of the
         customers whose histories it holds."""
-        week = self.between(snapshot.cutoff, snapshot.cutoff + WEEK)
+        week = between(self.train, snapshot.cutoff, snapshot.cutoff + WEEK)
         step = ranking_customers(snapshot.training_customers).step
         return week.filter(pa.array(week["customer_index"].to_numpy() % step == 0))
+
+
+def between(purchases: pa.Table, start: date, end: date) -> pa.Table:
+    """The purchases of these days, ``end`` not included."""
+    day = purchases["t_dat"]
+    return purchases.filter(
+        pc.and_(pc.greater_equal(day, pa.scalar(start)), pc.less(day, pa.scalar(end)))
+    )
 
 
 def bought_in(purchases: pa.Table) -> Purchased:
@@ -148,13 +149,14 @@ def _train_stages(
     no_ranker = data.too_short
     if not no_ranker:
         retrieval = train_retrieval(data, params, scratch, seed, progress)
-        # The trainer, its batches and its optimisers hold each other.
+        # Here and below: a trainer, its batches and its optimisers hold each other.
         give_back_memory()
         *past, validation = labelled_weeks(data)
         try:
             ranker = train_ranker(
                 retrieval.recommender, past, validation, ranking, scratch, seed, progress
             )
+            give_back_memory()
             return Training(retrieval, ranker)
         except TooLittleToRankError as error:
             no_ranker = str(error)
@@ -186,7 +188,7 @@ def train_retrieval(
         first = data.past[0]
         inputs = TrainingInputs(
             first,
-            data.between(date.min, first.cutoff),
+            between(data.train, date.min, first.cutoff),
             data.week_after(first),
             data.encoders,
         )
@@ -194,11 +196,16 @@ def train_retrieval(
 
 
 def labelled_weeks(data: WeekData) -> Sequence[LabelledWeek]:
-    """The past weeks that a ranker learns from, oldest first, and last the validation week."""
+    """The past weeks that a ranker learns from, oldest first, and last the validation week.
+
+    Of a longer validation split it is the first week: what was bought in two weeks is no example of
+    what is bought in one.
+    """
     from hm_platform.modelling.ranker.lists import LabelledWeek
 
     past = [LabelledWeek(snapshot, bought_in(data.week_after(snapshot))) for snapshot in data.past]
-    return [*past, LabelledWeek(data.snapshot, bought_in(data.validation))]
+    bought = bought_in(between(data.validation, data.snapshot.cutoff, data.snapshot.cutoff + WEEK))
+    return [*past, LabelledWeek(data.snapshot, bought)]
 
 
 def validation_scores(
@@ -206,7 +213,7 @@ def validation_scores(
 ) -> dict[str, dict[str, float]]:
     """Each recommender's scores on the validation week; none where nobody bought.
 
-    Each is asked as it is when it is published, with best sellers for customers it does not know.
+    Each is asked as when it is published, with best sellers for customers it does not know.
     Of more than MOST_COMPARED customers every n-th is, which is without regard to what they bought.
     Beside the metrics there is ``map_noise``, the standard error of the difference in MAP from the
     first one, over the same customers.
@@ -237,12 +244,13 @@ class OpenModel:
     """A stored model: ready to recommend, with what it says of itself.
 
     models : the ranker, where there is one, and the retrieval model
-    training : each stage's epochs, by the name of its recommender, in the order of training
+    training : each stage's epochs, by the name of its recommender, in the order of training; None
+        for what was not measured in an epoch
     """
 
     models: Sequence[Recommender]
     manifest: Manifest
-    training: Mapping[str, Sequence[Mapping[str, float]]]
+    training: Mapping[str, Sequence[Mapping[str, float | None]]]
 
     def published(self) -> Recommender:
         """The recommender that is published: a model, or the baseline that beat it."""

@@ -20,8 +20,9 @@ def test_a_model_of_two_stages_tells_of_both(tmp_path: Path) -> None:
     assert model.retrieval() is model.models[1]
     assert {name: len(epochs) for name, epochs in model.training.items()} == {
         "two_tower": 2,
-        "ranker": 1,
+        "ranker": 2,
     }
+    assert model.training["ranker"][1]["validation_map"] is None
     assert model.training["ranker"][0] == {"epoch": 1, "train_loss": 3.0, "validation_map": 0.25}
     assert candidate_sources(model.manifest) == Sources(RECALL, {"kind": 0.125})
 

@@ -25,6 +25,7 @@ MANIFEST: dict[str, Any] = {
     "validation": {"popularity": scores(0.1), "ranker": scores(0.3), "two_tower": scores(0.2)},
     "ranker": {
         "lists": 23456,
+        "validation_lists": 1234,
         "features": ["due", "gap"],
         "recall": {
             "repurchase": {"recall": 0.5, "only": 0.25, "candidates": 80.04},
@@ -73,7 +74,7 @@ def test_scores_stand_best_first():
 
 def test_recall_and_importance_are_told_by_source_and_by_group():
     text = card()
-    assert "learnt from 23,456 customers' lists" in text
+    assert "learnt from 23,456 customers' lists of past weeks and 1,234 of the validation" in text
     assert "reads 2 features" in text
     assert "| repurchase | 0.5000 | 0.2500 | 80.0 |" in text
     assert "| union | 0.7500 | 0.7500 | 123.4 |" in text
@@ -91,6 +92,17 @@ def test_without_a_ranker_it_says_why():
     text = card(ranker={"reason": "there was nothing to learn from"}, chosen="two_tower")
     assert "There is no ranker: there was nothing to learn from." in text
     assert "candidate source" not in text
+
+
+def test_it_says_what_the_validation_week_was_used_for():
+    text = card()
+    assert "The week also chose who is published, so these" in text
+    assert "The ranker has learnt from it since." in text
+    unlearnt = card(ranker={**MANIFEST["ranker"], "validation_lists": 0})
+    assert "learnt from it since" not in unlearnt
+    alone = card(ranker={"reason": "there was nothing to learn from"})
+    assert "The week also chose the epoch and who is published, so these" in alone
+    assert "learnt from it since" not in alone
 
 
 def test_without_a_validation_week_nothing_was_the_best_on_it():

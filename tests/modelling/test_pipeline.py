@@ -73,7 +73,7 @@ def test_with_past_weeks_both_stages_are_trained_and_compared(whole, said):
     assert [line.split(":")[0] for line in said].count("epoch 1 of at most 2") == 2
 
 
-def test_the_stored_scores_are_those_of_the_stored_models(whole):
+def test_the_stored_scores_are_those_of_the_models_as_they_were_compared(whole):
     snapshot, bought = WORLD.snapshot(), bought_in(WORLD.validation)
     found = {
         model.name: measure(
@@ -211,12 +211,28 @@ def test_with_too_few_lists_there_is_no_ranker_and_the_retrieval_model_learns_fr
     assert "c7" in model.models[0].customer_ids.to_pylist()
 
 
+def test_of_a_longer_validation_split_the_first_week_is_learnt_from():
+    week = timedelta(weeks=1)
+    longer = World(**vars(WORLD))
+    longer.purchases = WORLD.purchases + [
+        (when + week, customer, (article + 1) % 40)
+        for when, customer, article in WORLD.purchases
+        if VALIDATION <= when < VALIDATION + week
+    ]
+    data = week_data(WORLD)
+    of_two_weeks = replace(data, validation=longer.split(VALIDATION, VALIDATION + 2 * week))
+    assert of_two_weeks.validation.num_rows == 2 * data.validation.num_rows > 0
+    bought, of_longer = (labelled_weeks(one)[-1].bought for one in (data, of_two_weeks))
+    assert of_longer.customers.tolist() == bought.customers.tolist()
+    assert of_longer.articles.tolist() == bought.articles.tolist()
+
+
 def test_where_nobody_bought_in_the_validation_week_the_ranker_is_published(tmp_path):
     closed = without(VALIDATION, WEEK)
     model = trained_week(closed, tmp_path)
     assert model.manifest.validation == {}
     assert model.manifest.chosen == "ranker"
-    assert model.manifest.ranker["epochs"] == RANKING.epochs + RANKING.final_epochs
+    assert model.manifest.ranker["epochs"] == 2 + 1
     assert model.manifest.ranker["importance"] == {}
     assert model.reason() == "Nobody bought in the validation week, so the model is published."
     assert validation_scores(baselines(), closed.snapshot(), closed.validation) == {}

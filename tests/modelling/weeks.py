@@ -13,9 +13,7 @@ from tests.modelling.worlds import World
 RETRIEVAL = TrainingParams(
     dimension=8, hidden=16, history_length=20, batch_size=32, negatives=8, epochs=2
 )
-RANKING = RankingParams(
-    hidden=16, fewest_lists=10, batch_size=16, epochs=2, final_epochs=1, fewest_steps=1
-)
+RANKING = RankingParams(hidden=16, fewest_lists=10, batch_size=16, epochs=2, fewest_steps=1)
 ENCODERS = Encoders(
     {name: tuple(f"{i}" for i in range(30)) for name in VOCABULARIES},
     dict.fromkeys(SCALERS, Scaler(1.5, 2.0)),

@@ -6,7 +6,7 @@ inputs              binds a snapshot and candidates to those functions
 scaling             features of any distribution -> numbers a network can read
 network, losses     the scoring network and the listwise loss
 lists               candidates with features and labels, of past weeks, as arrays
-lightning, training fits the network on past weeks, stops by the validation week
+lightning, training fits the network to past weeks, scores it on the validation week
 recommender         both stages as a ``Recommender``
 =================== ===============================================================
 """

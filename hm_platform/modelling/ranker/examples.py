@@ -1,4 +1,4 @@
-"""What a ranker is fitted to: lists of past weeks, with their features as a network reads them."""
+"""What a ranker is fitted to: lists of weeks, with their features as a network reads them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hm_platform.modelling.ranker.lists import (
     RankingLists,
     concatenate,
     make_lists,
+    some,
 )
 from hm_platform.modelling.ranker.scaling import fit_levels, scale
 from hm_platform.modelling.two_tower import TwoTowerRecommender
@@ -30,13 +31,14 @@ class TooLittleToRankError(ModellingError):
 
 @dataclass(frozen=True)
 class RankingExamples:
-    """Lists to fit a network to, and lists to stop by.
+    """Lists to fit a network to, and lists to score it by.
 
     features : the names of the columns
-    levels : float32, shape (features, LEVELS), fitted to ``lists`` (see ``scaling``)
-    lists : of past weeks, those in which something was bought and something was not; scaled
-    held_out : of all buyers of the validation week, scaled; None where nobody bought
-    most : how many lists there are of a week, at most
+    levels : float32, shape (features, LEVELS), fitted to the lists of past weeks (see ``scaling``)
+    lists : those in which something was bought and something was not, scaled: of past weeks, and
+        after them of the validation week
+    past : how many of them are of past weeks
+    validation : of all buyers of the validation week, scaled; None where nobody bought
     recall : candidate source (and ``union``) -> recall among the buyers of the validation week, or
         of the last past week where nobody bought in that
     """
@@ -44,15 +46,14 @@ class RankingExamples:
     features: tuple[str, ...]
     levels: NDArray[np.float32]
     lists: RankingLists
-    held_out: RankingLists | None
-    most: int
+    past: int
+    validation: RankingLists | None
     recall: Mapping[str, CandidateRecall]
 
-    def with_held_out(self, seed: int) -> RankingLists:
-        """The lists, and those of the validation week that say something beside them."""
-        if self.held_out is None:
-            return self.lists
-        return concatenate([self.lists, self.held_out.learnable(self.most, seed)])
+    @property
+    def of_past_weeks(self) -> RankingLists:
+        """The lists that may be learnt from before the validation week is scored; no copy."""
+        return self.lists.first(self.past)
 
     def scaled(self, features: NDArray[np.float32]) -> NDArray[np.float16]:
         """All features of other pairs, as a network that is fitted to these lists reads them.
@@ -78,7 +79,7 @@ class RankingExamples:
             features=features,
             levels=self.levels[columns],
             lists=_columns(self.lists, columns),
-            held_out=None if self.held_out is None else _columns(self.held_out, columns),
+            validation=None if self.validation is None else _columns(self.validation, columns),
         )
 
 
@@ -107,7 +108,8 @@ def ranking_examples(
     """
     rng = np.random.default_rng(seed)
     features = features_without(params.without_groups)
-    most = max(1, params.lists // max(len(weeks), 1))
+    # As many of the validation week as of each other one.
+    most = max(1, params.lists // (len(weeks) + 1))
     parts = []
     for week in weeks:
         known = _some_as_if_new(week, params.as_if_new, rng)
@@ -124,17 +126,22 @@ def ranking_examples(
     pairs = len(unscaled.features)
     sample = np.sort(rng.choice(pairs, min(pairs, LEVEL_SAMPLE), replace=False))
     levels = fit_levels(unscaled.features[sample][:, _positions(features)])
-    examples = RankingExamples(features, levels, unscaled, None, most, {})
-    scaled = examples.scaled(unscaled.features)
-    examples = replace(examples, lists=unscaled.with_features(scaled))
+    examples = RankingExamples(features, levels, unscaled, found, None, {})
+    past = unscaled.with_features(examples.scaled(unscaled.features))
+    examples = replace(examples, lists=past)
     del unscaled
     bought = bool(len(validation.bought.customers))
     latest = validation if bought else weeks[-1]
     # Scaled block by block: whole and as they are, they would be most of the memory of training.
-    held_out, recall = make_lists(
+    of_latest, recall = make_lists(
         latest, two_tower, params.without_sources, params.lists, rng, examples.scaled
     )
-    return replace(examples, held_out=held_out if bought else None, recall=recall)
+    if not bought:
+        return replace(examples, recall=recall)
+    learnt_from = of_latest.learnable(some(len(of_latest), most, rng))
+    return replace(
+        examples, lists=concatenate([past, learnt_from]), validation=of_latest, recall=recall
+    )
 
 
 def _some_as_if_new(week: LabelledWeek, share: float, rng: np.random.Generator) -> LabelledWeek:

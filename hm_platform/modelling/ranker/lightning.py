@@ -36,9 +36,9 @@ def average_precisions(lists: RankingLists, scores: NDArray[np.float32]) -> NDAr
 
 
 class RankingModule(pl.LightningModule):
-    """Fits the network to lists of past weeks; validates it on all buyers of the week after.
+    """Fits the network to lists; validates it on all buyers of a week that they do not hold.
 
-    steps : of the whole training, which the learning rate rises and falls over (Smith and Topin
+    steps : of this training, which the learning rate rises and falls over (Smith and Topin
         2018, "Super-convergence")
     """
 

@@ -58,16 +58,26 @@ class RankingLists:
         """The same lists with other features."""
         return RankingLists(self.offsets, features, self.articles, self.wanted, self.bought)
 
-    def learnable(self, most: int | None = None, seed: int = 0) -> RankingLists:
+    def first(self, n: int) -> RankingLists:
+        """The first n lists, without a copy."""
+        end = self.offsets[n]
+        return RankingLists(
+            self.offsets[: n + 1],
+            self.features[:end],
+            self.articles[:end],
+            self.wanted[:end],
+            self.bought[:n],
+        )
+
+    def learnable(self, rows: NDArray[np.int64] | None = None) -> RankingLists:
         """The lists in which something was bought and something was not.
 
-        most : how many; of more, a random choice
+        rows : of these lists alone, ascending; None: of all
         """
         row = np.repeat(np.arange(len(self)), np.diff(self.offsets))
         hits = np.bincount(row, self.wanted, minlength=len(self))
-        chosen = np.flatnonzero((hits > 0) & (hits < np.diff(self.offsets)))
-        if most is not None and len(chosen) > most:
-            chosen = np.sort(np.random.default_rng(seed).choice(chosen, most, replace=False))
+        learnable = (hits > 0) & (hits < np.diff(self.offsets))
+        chosen = np.flatnonzero(learnable) if rows is None else rows[learnable[rows]]
         kept, entry = gather_rows(self.offsets, chosen)
         return RankingLists(
             np.concatenate([[0], np.cumsum(np.bincount(kept, minlength=len(chosen)))]),
@@ -90,6 +100,12 @@ def concatenate(parts: Sequence[RankingLists]) -> RankingLists:
     )
 
 
+def some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """All numbers below n, ascending; where they are too many, a random choice of them."""
+    everything = np.arange(n)
+    return everything if n <= most else np.sort(rng.choice(everything, most, replace=False))
+
+
 def make_lists(
     week: LabelledWeek,
     two_tower: TwoTowerRecommender,
@@ -103,9 +119,7 @@ def make_lists(
     most : how many buyers, at most; of more, a random choice
     kept : what is kept of the features of a block's pairs
     """
-    chosen = np.arange(len(week.bought.customers))
-    if len(chosen) > most:
-        chosen = np.sort(rng.choice(chosen, most, replace=False))
+    chosen = some(len(week.bought.customers), most, rng)
     retrieval = two_tower.prepare(week.snapshot)
     generator = CandidateGenerator(week.snapshot, retrieval, without_sources)
     pair_features = PairFeatures(week.snapshot, retrieval)

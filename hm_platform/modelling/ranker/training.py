@@ -29,8 +29,8 @@ class TrainedRanker:
     """The ranker, and how it got there.
 
     validated : as it was when the validation week was scored, which it had not learnt from
-    recommender : the same, trained on with that week too; where nobody bought in it, ``validated``
-    lists : how many lists it learnt from at first
+    recommender : the same, trained on with that week too, where anybody bought in it
+    lists, validation_lists : how many it learnt from, of past weeks and of the validation week
     curves : a row an epoch: ``epoch`` (from 1), ``train_loss``, ``validation_map``, which is null
         once that week is learnt from
     recall : candidate source (and ``union``) -> recall among the buyers of the validation week, or
@@ -43,6 +43,7 @@ class TrainedRanker:
     recommender: RankerRecommender
     params: RankingParams
     lists: int
+    validation_lists: int
     curves: pa.Table
     recall: Mapping[str, CandidateRecall]
     importance: Mapping[str, float]
@@ -89,13 +90,14 @@ def fit_ranker(
     the others beside it, in a second, shorter round of the learning rate (Loshchilov and Hutter
     2017, "SGDR: Stochastic gradient descent with warm restarts"): .1842 on those weeks.
     """
-    lists, held_out, names = examples.lists, examples.held_out, examples.features
+    past, validation, names = examples.of_past_weeks, examples.validation, examples.features
     if progress:
         progress(
-            f"ranking: {len(lists):,} lists of {len(lists.features) // len(lists)} candidates, "
+            f"ranking: {len(past):,} lists of {len(past.features) // len(past)} candidates, "
             f"{len(names)} features"
         )
-    epochs, final_epochs = _epochs(params, -(-len(lists) // params.batch_size))
+    epochs = _epochs(params, -(-len(past) // params.batch_size))
+    final_epochs = -(-epochs // 2)
 
     def recommender(network: RankingNetwork) -> RankerRecommender:
         return RankerRecommender(
@@ -115,35 +117,35 @@ def fit_ranker(
         )
         return curves
 
+    importance: Mapping[str, float] = {}
     with reproducible(seed), quiet():
         network = RankingNetwork(len(names), params.hidden, params.dropout)
-        if held_out is None:
-            curves = learn(lists, None, epochs + final_epochs)
-            only = recommender(network)
-            return TrainedRanker(
-                only, only, params, len(lists), curves.table(), examples.recall, {}
-            )
-        curves = learn(lists, Whole(held_out), epochs)
-        validated = recommender(deepcopy(network))
-        if progress:
-            progress("ranking: the same with the validation week's lists beside the others")
-        curves.append(learn(examples.with_held_out(seed), None, final_epochs))
-    importance = group_importance(validated.network, names, held_out)
+        if validation is None:
+            curves = learn(past, None, epochs + final_epochs)
+            validated = network
+        else:
+            curves = learn(past, Whole(validation), epochs)
+            validated = deepcopy(network).eval()
+            importance = group_importance(validated, names, validation)
+            if progress:
+                newest = len(examples.lists) - len(past)
+                progress(f"ranking: with {newest:,} lists of the validation week beside them")
+            curves.append(learn(examples.lists, None, final_epochs))
     return TrainedRanker(
-        validated,
+        recommender(validated),
         recommender(network),
         params,
-        len(lists),
+        len(past),
+        len(examples.lists) - len(past),
         curves.table(),
         examples.recall,
         importance,
     )
 
 
-def _epochs(params: RankingParams, steps: int) -> tuple[int, int]:
-    """How many epochs there are, of so many steps, and how many final ones."""
-    epochs = max(params.epochs, -(-params.fewest_steps // steps))
-    return epochs, -(-epochs * params.final_epochs // params.epochs)
+def _epochs(params: RankingParams, steps: int) -> int:
+    """How many epochs of so many steps there are before the validation week is scored."""
+    return max(params.epochs, -(-params.fewest_steps // steps))
 
 
 def group_importance(

@@ -16,9 +16,7 @@ from hm_platform.modelling.ranker.training import TrainedRanker, train_ranker
 from tests.modelling.networks import recommender_for
 from tests.modelling.worlds import World, day, described_world
 
-QUICK = RankingParams(
-    hidden=16, fewest_lists=5, batch_size=16, epochs=2, final_epochs=1, fewest_steps=1
-)
+QUICK = RankingParams(hidden=16, fewest_lists=5, batch_size=16, epochs=2, fewest_steps=1)
 
 
 def due_world(seed: int = 0, customers: int = 50, articles: int = 40, weeks: int = 20) -> World:

@@ -39,13 +39,33 @@ def test_a_share_of_the_buyers_of_each_past_week_is_as_if_new(share: float) -> N
     found = examples(share)
     hidden = sum(round(share * len(week.bought.customers)) for week in WEEKS)
     everybody = sum(len(week.bought.customers) for week in WEEKS)
-    assert found.held_out is not None
-    assert without_history(found, found.held_out) == 0
-    assert len(found.held_out) == len(VALIDATION.bought.customers)
+    assert found.validation is not None
+    assert without_history(found, found.validation) == 0
+    assert len(found.validation) == len(VALIDATION.bought.customers)
     # Who is as if new may have none of what was bought among the candidates: no list then.
-    assert everybody - hidden <= len(found.lists) <= everybody
-    assert without_history(found, found.lists) == hidden - (everybody - len(found.lists))
-    assert (without_history(found, found.lists) > 0) == (share > 0)
+    past = found.of_past_weeks
+    assert everybody - hidden <= len(past) <= everybody
+    assert without_history(found, past) == hidden - (everybody - len(past))
+    assert (without_history(found, past) > 0) == (share > 0)
+
+
+def test_the_lists_of_the_validation_week_come_last() -> None:
+    found = examples(0.0)
+    assert found.validation is not None
+    learnable = found.validation.learnable()
+    assert 0 < len(learnable) == len(found.lists) - found.past
+    assert found.lists.articles[-len(learnable.articles) :].tolist() == learnable.articles.tolist()
+    assert found.lists.features[: len(found.of_past_weeks.features)].tobytes() == (
+        found.of_past_weeks.features.tobytes()
+    )
+
+
+def test_no_week_has_more_than_its_share_of_the_lists() -> None:
+    whole, few = examples(0.0), examples(0.0, lists=30)
+    assert len(few.of_past_weeks) <= 2 * 10 < len(whole.of_past_weeks)
+    assert len(few.lists) - few.past <= 10 < len(whole.lists) - whole.past
+    assert few.validation is not None
+    assert len(few.validation) == 30
 
 
 def test_another_seed_hides_others() -> None:
@@ -65,9 +85,9 @@ def test_a_group_that_is_left_out_afterwards_is_left_out() -> None:
     assert len(part.features) < len(whole.features)
     assert part.levels.tobytes() == made.levels.tobytes()
     assert part.lists.features.tobytes() == made.lists.features.tobytes()
-    assert part.held_out is not None
-    assert made.held_out is not None
-    assert part.held_out.features.tobytes() == made.held_out.features.tobytes()
+    assert part.validation is not None
+    assert made.validation is not None
+    assert part.validation.features.tobytes() == made.validation.features.tobytes()
     with pytest.raises(ModellingError, match="no group of features smell"):
         whole.without("smell")
 
@@ -77,5 +97,5 @@ def test_other_lists_are_scaled_like_those_that_it_is_fitted_to() -> None:
     lists, _ = make_lists(
         VALIDATION, recommender_for(WORLD), (), len(WORLD.purchases), np.random.default_rng(0)
     )
-    assert found.held_out is not None
-    assert found.scaled(lists.features).tobytes() == found.held_out.features.tobytes()
+    assert found.validation is not None
+    assert found.scaled(lists.features).tobytes() == found.validation.features.tobytes()

@@ -21,6 +21,7 @@ from hm_platform.modelling.ranker.lists import (
     concatenate,
     make_lists,
     padded,
+    some,
 )
 from tests.modelling.networks import recommender_for
 from tests.modelling.ranker.shops import labelled
@@ -67,6 +68,25 @@ def test_lists_can_be_learnt_from_where_some_candidates_were_bought_and_some_not
     assert rows(found) == expected
     assert len(found) == len(expected)
     assert found.offsets[-1] == len(found.features)
+    half = np.arange(0, len(lists), 2)
+    assert rows(lists.learnable(half)) == [row for row in rows(lists)[::2] if row in expected]
+
+
+@given(ranking_lists(), st.data())
+def test_the_first_lists_are_not_copied(lists, data):
+    n = data.draw(st.integers(0, len(lists)))
+    first = lists.first(n)
+    assert rows(first) == rows(lists)[:n]
+    assert not first.features.size or np.shares_memory(first.features, lists.features)
+
+
+@pytest.mark.parametrize(("n", "most", "expected"), [(0, 3, 0), (3, 3, 3), (100, 7, 7)])
+def test_of_too_many_some_are_chosen_at_random(n, most, expected):
+    chosen, again, other = (some(n, most, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert len(set(chosen.tolist())) == len(chosen) == expected
+    assert chosen.tolist() == sorted(chosen.tolist()) == again.tolist()
+    assert set(chosen.tolist()) <= set(range(n))
+    assert (chosen.tolist() == other.tolist()) == (n <= most)
 
 
 @given(st.lists(ranking_lists(), min_size=1, max_size=3))
