@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.quality import ours, report
+from benchmarks.quality import cold, ours, report
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.peers.grids import alternatives
 from benchmarks.quality.protocol import (
@@ -26,7 +26,7 @@ from benchmarks.quality.protocol import (
     TargetWeek,
     read_dataset,
 )
-from benchmarks.quality.results import summarise
+from benchmarks.quality.results import Cold, summarise
 from benchmarks.quality.scoring import Scored, measure, pooled
 from hm_platform.errors import PlatformError
 
@@ -86,8 +86,8 @@ def main(
         ]
         for name in names
     }
-    hidden = hide_pasts(targets, scratch) if ours.NAME in names else []
-    results = summarise(scored, hidden)
+    found = measure_cold(targets, scratch) if ours.NAME in names else Cold()
+    results = summarise(scored, found)
     Console(highlight=False).print(report.terminal(results))
     for file in report.write(results, docs, JSON, os.cpu_count() or 1):
         say(f"written to {file}")
@@ -130,13 +130,16 @@ def target_week(dataset: Dataset, day: date) -> TargetWeek:
         raise ArgumentError(str(error)) from None
 
 
-def hide_pasts(targets: Sequence[TargetWeek], scratch: Path) -> list[ours.HiddenPast]:
-    """Ask hm_platform, built for all these weeks, for their buyers as if they were new."""
-    found = []
+def measure_cold(targets: Sequence[TargetWeek], scratch: Path) -> Cold:
+    """Ask hm_platform, built for all these weeks, about who and what was new in them."""
+    home, lists = scratch / "home", scratch / "lists"
+    pasts, articles = [], []
     for target in targets:
-        say(f"{ours.NAME}, buyers of the week of {target.first_day} as if they were new ...")
-        found.append(ours.measure_as_if_new(scratch / "home", target, scratch / "lists"))
-    return found
+        say(f"{ours.NAME}, week of {target.first_day}: buyers as if they were new ...")
+        pasts.append(cold.measure_as_if_new(home, target, lists))
+        say(f"{ours.NAME}, week of {target.first_day}: articles without a sale ...")
+        articles.append(cold.measure_never_sold(home, target, lists))
+    return Cold(pasts, articles)
 
 
 def tune_peers(names: Sequence[str], targets: Sequence[TargetWeek], cache: Path) -> None:

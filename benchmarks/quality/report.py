@@ -33,6 +33,19 @@ with a past are asked for as if they had none. Their purchases and ids are hidde
 customers at a time; their attributes are not, nor what the others bought. Sums over everybody, such
 as an article's sales, still hold their purchases. {customer_weeks:,} customer-weeks.
 """
+_NEVER_SOLD = """\
+Only a sale proves that an article can be bought, so no list holds an article without one, whoever
+made it, and above they are all 0. What is known of such articles is measured here: those without
+a sale, {articles:,.0f} on average, are put in order for each customer who bought one of them, over
+{customer_weeks:,} customer-weeks. The percentile is where what was bought stands: 0 is the first
+place, 1 the last, and 0.5 is chance. Segment popularity knows no sale of theirs; it is given those
+of their product type.
+"""
+_ORDERS = {
+    "first_sales": "first sales of articles like them",
+    "two_tower": "the retrieval model, from their attributes",
+    "product_type": "popularity of their product type in the segment",
+}
 _METHOD = """\
 ## How it was measured
 
@@ -53,7 +66,8 @@ _METHOD = """\
   because it had been behind segment popularity there.
 - Intervals are 95 % bootstrap intervals of paired differences over customer-weeks, where whole
   customers are drawn again with all their weeks.
-- Coverage is the share of the articles sold before a week that is in anybody's list.
+- Coverage is the share of the articles sold before a week that is in anybody's list. On weeks of
+  August and September two seeds of hm_platform's ranker differed by up to 3 % of it.
 - Two are left out because they cannot be installed beside this platform: LightFM has no wheel, and
   RecTools (SASRec) wants NumPy 1 and pandas 2. Models like these, of ids alone, do not see repeats
   and stay near the best sellers on this data.
@@ -93,6 +107,7 @@ def markdown(results: Results, plot: str, cores: int) -> str:
             "",
             *_groups("article", "bought", results.articles),
             "",
+            *_without_sale(results),
             _METHOD.format(cores=cores, validation=" and ".join(map(str, VALIDATION))),
         ]
     )
@@ -166,6 +181,31 @@ def _as_if_new(results: Results) -> list[str]:
             [
                 [NAME, f"{found.ours:.4f}", ""],
                 [SEGMENTS, f"{found.segments:.4f}", _difference(found.difference)],
+            ],
+        ),
+        "",
+    ]
+
+
+def _without_sale(results: Results) -> list[str]:
+    """The section on articles that were never sold; nothing where that was not measured."""
+    found = results.without_sale
+    if found is None:
+        return []
+    return [
+        "## Articles without a sale",
+        "",
+        _NEVER_SOLD.format(**vars(found)),
+        *markdown_table(
+            ["put in order by", "percentile", "recall@12", "percentile − popularity's"],
+            [
+                [
+                    _ORDERS[order.method],
+                    f"{order.percentile:.4f}",
+                    f"{order.recall:.4f}",
+                    "" if order.difference is None else _difference(order.difference),
+                ]
+                for order in found.orders
             ],
         ),
         "",

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.quality.cold import METHODS, HiddenPast, NeverSold
 from benchmarks.quality.comparison import Difference, paired_difference
 from benchmarks.quality.groups import GroupScore, by_article, by_customer
-from benchmarks.quality.ours import NAME, RETRIEVAL, HiddenPast
+from benchmarks.quality.ours import NAME, RETRIEVAL
 from benchmarks.quality.scoring import Scored, pooled
 
 METRICS = ("map", "recall", "ndcg", "hit_rate")
 SEGMENTS = "segment-popularity"
+SEGMENTS_OF_TYPES = "product_type"
+"""Segment popularity where the articles themselves have no sales."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,41 @@ class AsIfNew:
 
 
 @dataclass(frozen=True)
+class Order:
+    """How well articles without a sale were put in order, the means over customer-weeks.
+
+    percentile : where what was bought stands, from 0 (first) to 1; 0.5 is chance
+    difference : of its percentile to that of segment popularity; None for that itself
+    """
+
+    method: str
+    percentile: float
+    recall: float
+    difference: Difference | None
+
+
+@dataclass(frozen=True)
+class WithoutSale:
+    """Articles without a sale, for the customers who then bought one.
+
+    articles : how many there were to choose from, the mean over weeks
+    orders : best percentile first
+    """
+
+    customer_weeks: int
+    articles: float
+    orders: Sequence[Order]
+
+
+@dataclass(frozen=True)
+class Cold:
+    """What was asked of hm_platform about who and what was new, week by week."""
+
+    pasts: Sequence[HiddenPast] = ()
+    articles: Sequence[NeverSold] = ()
+
+
+@dataclass(frozen=True)
 class Results:
     """A whole run.
 
@@ -56,6 +94,7 @@ class Results:
     rows : best MAP@12 first
     customers, articles : group scores of the reference, the best other one, and segment popularity
     as_if_new : None where hm_platform was left out, or nobody who bought had a history
+    without_sale : None where hm_platform was left out, or nobody bought such an article
     """
 
     weeks: Sequence[str]
@@ -65,6 +104,7 @@ class Results:
     customers: Mapping[str, Sequence[GroupScore]]
     articles: Mapping[str, Sequence[GroupScore]]
     as_if_new: AsIfNew | None = None
+    without_sale: WithoutSale | None = None
 
     @property
     def best_other(self) -> Row | None:
@@ -72,10 +112,10 @@ class Results:
         return next((row for row in self.rows if row.name not in (self.reference, RETRIEVAL)), None)
 
 
-def summarise(scored: Mapping[str, Sequence[Scored]], hidden: Sequence[HiddenPast] = ()) -> Results:
+def summarise(scored: Mapping[str, Sequence[Scored]], cold: Cold | None = None) -> Results:
     """Compare recommenders that were all scored on the same weeks.
 
-    hidden : these weeks' buyers as if they were new, where hm_platform takes part
+    cold : what hm_platform said in these weeks of who and what was new, where it takes part
     """
     maps = {name: pooled(weeks, "map") for name, weeks in scored.items()}
     ranking = sorted(scored, key=lambda name: -maps[name].mean())
@@ -102,7 +142,8 @@ def summarise(scored: Mapping[str, Sequence[Scored]], hidden: Sequence[HiddenPas
         rows,
         {name: by_customer(scored[name]) for name in shown},
         {name: by_article(scored[name]) for name in shown},
-        _as_if_new(hidden),
+        _as_if_new(cold.pasts) if cold else None,
+        _without_sale(cold.articles) if cold else None,
     )
 
 
@@ -118,4 +159,30 @@ def _as_if_new(hidden: Sequence[HiddenPast]) -> AsIfNew | None:
         float(ours.mean()),
         float(segments.mean()),
         paired_difference(who, ours, segments),
+    )
+
+
+def _without_sale(weeks: Sequence[NeverSold]) -> WithoutSale | None:
+    """All weeks together; None without a customer."""
+    if not any(len(week.customers) for week in weeks):
+        return None
+    who = np.concatenate([week.customers for week in weeks])
+    percentiles = {
+        name: np.concatenate([week.methods[name].percentile for week in weeks]) for name in METHODS
+    }
+    segments = percentiles[SEGMENTS_OF_TYPES]
+    return WithoutSale(
+        len(who),
+        float(np.mean([week.articles for week in weeks])),
+        [
+            Order(
+                name,
+                float(percentiles[name].mean()),
+                float(np.concatenate([week.methods[name].recall for week in weeks]).mean()),
+                None
+                if name == SEGMENTS_OF_TYPES
+                else paired_difference(who, percentiles[name], segments),
+            )
+            for name in sorted(METHODS, key=lambda name: percentiles[name].mean())
+        ],
     )
