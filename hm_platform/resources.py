@@ -136,6 +136,14 @@ class TablesResource(ConfigurableResource):
         schema, table = key
         return self._stream(Slice(schema, table, (start, end), columns=columns))
 
+    def distinct(
+        self, key: Sequence[str], start: date, end: date, columns: Sequence[str]
+    ) -> pa.RecordBatchReader:
+        """The same with each row once, in any order."""
+        schema, table = key
+        source = Slice(schema, table, (start, end), columns=columns)
+        return counted(self.storage.tables.distinct(source), _counting())
+
     def weekly(
         self, key: Sequence[str], week: date, columns: Sequence[str] = ()
     ) -> pa.RecordBatchReader | None:

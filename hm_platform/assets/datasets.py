@@ -3,6 +3,8 @@
 The work is done by ``hm_platform.datasets``; which days a split holds is the plan's business.
 """
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +33,7 @@ from hm_platform.assets.partitions import (
     whole_history,
 )
 from hm_platform.datasets import checks, splits
+from hm_platform.datasets.plan import SplitPlan
 from hm_platform.resources import PlanResource, TablesResource
 
 COMMON: dict[str, Any] = {
@@ -40,25 +43,32 @@ COMMON: dict[str, Any] = {
     "kinds": {"arrow", "duckdb"},
 }
 PURCHASES = ["marts", "joined_transactions"]
+SALES = ["marts", "weekly_article_sales"]
+BUYERS = ["marts", "weekly_customer_purchases"]
+
+
+def _bought(
+    tables: TablesResource, key: Sequence[str], bounds: SplitPlan, column: str
+) -> tuple[pa.RecordBatchReader, pa.RecordBatchReader]:
+    """The ids in a weekly table of purchases: those of the training weeks, and all before the end
+    of the week. Neither goes through the rows of years, which Arrow would."""
+    return (
+        tables.distinct(key, bounds.train_start, bounds.training_end, [column]),
+        tables.distinct(key, date.min, bounds.test_end, [column]),
+    )
 
 
 @asset(
     key=["datasets", "article_index"],
-    ins={
-        "weekly_sales": AssetIn(
-            ["marts", "weekly_article_sales"],
-            metadata={"columns": ["week", "article_id"]},
-            partition_mapping=whole_history,
-        ),
-        "catalogue": AssetIn(["staging", "stg_articles"], metadata={"columns": ["article_id"]}),
-    },
+    ins={"catalogue": AssetIn(["staging", "stg_articles"], metadata={"columns": ["article_id"]})},
+    deps=[AssetDep(SALES, partition_mapping=whole_history)],
     metadata={"partition_expr": "week", **declared("datasets.article_index")},
     **COMMON,
 )
 def article_index(
     context: AssetExecutionContext,
     plan: PlanResource,
-    weekly_sales: pa.RecordBatchReader,
+    tables: TablesResource,
     catalogue: pa.RecordBatchReader,
 ) -> pa.Table:
     """Every article known by the end of the week, numbered; those sold in training come first.
@@ -66,32 +76,28 @@ def article_index(
     The number is the row in feature tables and in the model's arrays, and below the count of
     training articles also the row of the id embedding.
     """
-    return splits.article_index(plan.for_week(week(context), CALENDAR), weekly_sales, catalogue)
+    bounds = plan.for_week(week(context), CALENDAR)
+    in_training, ever = _bought(tables, SALES, bounds, "article_id")
+    return splits.article_index(bounds, in_training, ever, catalogue)
 
 
 @asset(
     key=["datasets", "customer_index"],
-    ins={
-        "weekly_purchases": AssetIn(
-            ["marts", "weekly_customer_purchases"],
-            metadata={"columns": ["week", "customer_id"]},
-            partition_mapping=whole_history,
-        ),
-        "customers": AssetIn(["staging", "stg_customers"], metadata={"columns": ["customer_id"]}),
-    },
+    ins={"customers": AssetIn(["staging", "stg_customers"], metadata={"columns": ["customer_id"]})},
+    deps=[AssetDep(BUYERS, partition_mapping=whole_history)],
     metadata={"partition_expr": "week", **declared("datasets.customer_index")},
     **COMMON,
 )
 def customer_index(
     context: AssetExecutionContext,
     plan: PlanResource,
-    weekly_purchases: pa.RecordBatchReader,
+    tables: TablesResource,
     customers: pa.RecordBatchReader,
 ) -> pa.Table:
     """Every customer known by the end of the week, numbered; those who bought in training first."""
-    return splits.customer_index(
-        plan.for_week(week(context), CALENDAR), weekly_purchases, customers
-    )
+    bounds = plan.for_week(week(context), CALENDAR)
+    in_training, ever = _bought(tables, BUYERS, bounds, "customer_id")
+    return splits.customer_index(bounds, in_training, ever, customers)
 
 
 def _split(name: str, mapping: TimeWindowPartitionMapping, description: str) -> AssetsDefinition:

@@ -36,51 +36,59 @@ class Split:
 
 
 def article_index(
-    plan: SplitPlan, weekly_sales: pa.RecordBatchReader, catalogue: pa.RecordBatchReader
+    plan: SplitPlan,
+    in_training: pa.RecordBatchReader,
+    ever: pa.RecordBatchReader,
+    catalogue: pa.RecordBatchReader,
 ) -> pa.Table:
     """Every article known by the end of the week, numbered from 0.
 
     Articles sold in the training weeks come first, in the order of their ids: ``in_training`` is
     true for them. The others follow: sold outside those weeks, or only in the catalogue.
 
-    weekly_sales : week, article_id
-    catalogue : article_id
+    in_training : the column article_id, of what was sold in the training weeks
+    ever : the same of what was sold before the end of the week
+    catalogue : the same of the catalogue
     """
-    return _index(plan, "article", weekly_sales, catalogue, in_sample="true")
+    return _index(plan, "article", in_training, ever, catalogue, in_sample="true")
 
 
 def customer_index(
-    plan: SplitPlan, weekly_purchases: pa.RecordBatchReader, customers: pa.RecordBatchReader
+    plan: SplitPlan,
+    in_training: pa.RecordBatchReader,
+    ever: pa.RecordBatchReader,
+    customers: pa.RecordBatchReader,
 ) -> pa.Table:
     """Every customer known by the end of the week, numbered like the articles.
 
     Customers outside the plan's sample are known, but not ``in_training``.
 
-    weekly_purchases : week, customer_id
-    customers : customer_id
+    in_training : the column customer_id, of who bought in the training weeks
+    ever : the same of who bought before the end of the week
+    customers : the same of who is registered
     """
-    return _index(
-        plan, "customer", weekly_purchases, customers, in_sample=plan.sampled("customer_id")
-    )
+    sample = plan.sampled("customer_id")
+    return _index(plan, "customer", in_training, ever, customers, in_sample=sample)
 
 
 def _index(
     plan: SplitPlan,
     entity: str,
-    weekly: pa.RecordBatchReader,
+    in_training: pa.RecordBatchReader,
+    ever: pa.RecordBatchReader,
     known: pa.RecordBatchReader,
     in_sample: str,
 ) -> pa.Table:
     with duckdb.connect(config=in_memory_config()) as db:
-        db.register("weekly", weekly)
+        db.register("trained", in_training)
+        db.register("ever", ever)
         db.register("known", known)
         return db.execute(
             f"""
             WITH seen AS (
-                SELECT {entity}_id,
-                    week >= DATE '{plan.train_start}' AND week < DATE '{plan.training_end}'
-                        AND {in_sample} AS in_training
-                FROM weekly WHERE week < DATE '{plan.test_end}'
+                SELECT {entity}_id, {in_sample} AS in_training FROM trained
+                UNION ALL
+                SELECT {entity}_id, false FROM ever
                 UNION ALL
                 SELECT {entity}_id, false FROM known
             ),

@@ -70,6 +70,10 @@ class Warehouse:
         with self._holding(source):
             return warehouse.stream(self.path, source, read_only=self.read_only)
 
+    def distinct(self, source: Slice) -> pa.RecordBatchReader:
+        with self._holding(source):
+            return warehouse.distinct(self.path, source, read_only=self.read_only)
+
     def count(self, source: Slice) -> int:
         with self._holding(source) as connection:
             return warehouse.count(connection, source)

@@ -121,6 +121,9 @@ class Tables(Protocol):
     def stream(self, source: Slice) -> pa.RecordBatchReader:
         """A slice as record batches, read as they are asked for."""
 
+    def distinct(self, source: Slice) -> pa.RecordBatchReader:
+        """The same with each row once, in any order."""
+
     def count(self, source: Slice) -> int:
         """Rows of a slice."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -36,14 +37,7 @@ def purchases(rows: list[tuple[date, str, str, float]]) -> pa.RecordBatchReader:
     ).to_reader()
 
 
-def weekly(column: str, rows: list[tuple[date, str]]) -> pa.RecordBatchReader:
-    weeks, ids = zip(*rows, strict=True) if rows else ((), ())
-    return pa.table(
-        {"week": pa.array(weeks, pa.date32()), column: pa.array(ids, pa.string())}
-    ).to_reader()
-
-
-def known(column: str, ids: list[str]) -> pa.RecordBatchReader:
+def known(column: str, ids: Iterable[str]) -> pa.RecordBatchReader:
     return pa.table({column: pa.array(ids, pa.string())}).to_reader()
 
 
@@ -143,36 +137,26 @@ def test_an_end_that_is_no_week_is_refused() -> None:
 
 
 def test_trained_articles_come_first_then_all_others_each_by_id() -> None:
-    sales = [(W - 4 * WEEK, "b"), (W - 2 * WEEK, "a"), (W, "0c"), (W - 5 * WEEK, "z"), (W, "a")]
-    index = article_index(plan(), weekly("article_id", sales), known("article_id", ["y", "a"]))
+    index = article_index(
+        plan(),
+        *(known("article_id", ids) for ids in (["b", "a"], ["0c", "a", "z", "b"], ["y", "a"])),
+    )
     assert index["article_id"].to_pylist() == ["a", "b", "0c", "y", "z"]
     assert index["article_index"].to_pylist() == [0, 1, 2, 3, 4]
     assert index["in_training"].to_pylist() == [True, True, False, False, False]
 
 
-def test_what_first_sells_after_the_week_is_not_known() -> None:
-    sales = [(W - 2 * WEEK, "a"), (W + WEEK, "later")]
-    index = article_index(plan(), weekly("article_id", sales), known("article_id", []))
-    assert index["article_id"].to_pylist() == ["a"]
+def test_numbers_of_trained_entities_do_not_depend_on_others() -> None:
+    def index(ever: str, catalogue: str) -> pa.Table:
+        return article_index(plan(), *(known("article_id", ids) for ids in ("mc", ever, catalogue)))
 
-
-def test_numbers_of_trained_entities_do_not_depend_on_later_weeks() -> None:
-    past = [(W - 2 * WEEK, "m"), (W - 3 * WEEK, "c")]
-    alone = article_index(plan(), weekly("article_id", past), known("article_id", []))
-    later = article_index(
-        plan(), weekly("article_id", [*past, (W, "a")]), known("article_id", ["b"])
-    )
-    assert later.slice(0, 2).equals(alone)
+    assert index("mca", "b").slice(0, 2).equals(index("mc", ""))
 
 
 def indices(ids: list[str]) -> tuple[pa.Table, pa.Table]:
-    articles = article_index(
-        plan(), weekly("article_id", [(W - 2 * WEEK, i) for i in ids]), known("article_id", [])
-    )
-    customers = customer_index(
-        plan(), weekly("customer_id", [(W - 2 * WEEK, i) for i in ids]), known("customer_id", [])
-    )
-    return articles, customers
+    articles = (known("article_id", each) for each in (ids, ids, []))
+    customers = (known("customer_id", each) for each in (ids, ids, []))
+    return article_index(plan(), *articles), customer_index(plan(), *customers)
 
 
 def test_a_split_holds_its_days_only_with_indices_beside_the_ids() -> None:
@@ -259,9 +243,7 @@ def test_the_sample_keeps_whole_customers_the_same_ones_each_time() -> None:
     tenth = plan(customer_fraction=0.1, seed=7)
     fewer = build_split("train", tenth, purchases(rows), *indices(ids)).rows.read_all()
     assert set(fewer["customer_id"].to_pylist()) < kept
-    index = customer_index(
-        half, weekly("customer_id", [(W - 2 * WEEK, i) for i in ids]), known("customer_id", [])
-    )
+    index = customer_index(half, *(known("customer_id", each) for each in (ids, ids, [])))
     trained = index.filter(index["in_training"])
     assert set(trained["customer_id"].to_pylist()) == kept
     assert index.num_rows == 200

@@ -116,6 +116,26 @@ def test_a_source_that_breaks_off_leaves_what_was_there(tables: Tables, target: 
     assert values(tables) == [1, 2]
 
 
+def test_each_row_is_told_once(tables: Tables) -> None:
+    put(tables, 0, [1, 1, 2], s=["a", "a", "b"])
+    put(tables, 1, [2], s=["b"])
+    put(tables, 2, [3], s=["c"])
+
+    def found(source: Slice) -> list[tuple]:
+        return sorted(tuple(row.values()) for row in tables.distinct(source).read_all().to_pylist())
+
+    assert found(of_weeks(0, 1, columns=["s"])) == [("a",), ("b",)]
+    assert found(of_weeks(0, 1, columns=["week", "x"])) == [
+        (week(0), 1),
+        (week(0), 2),
+        (week(1), 2),
+    ]
+    assert found(of_weeks(0, 2, columns=["x"], only={"s": ["b", "c"]})) == [(2,), (3,)]
+    assert found(of_weeks(7, columns=["s"])) == []
+    with pytest.raises(TableError, match=r"there is no table marts\.none"):
+        tables.distinct(Slice("marts", "none"))
+
+
 def test_columns_and_rows_are_chosen(tables: Tables) -> None:
     put(tables, 0, [1, 2, 3], s=["a", "b", None])
     put(tables, 1, [4, 5, 6], s=["b", "", "it's"])

@@ -45,6 +45,7 @@ from hm_platform.storage.tables import (
     Written,
     no_table,
 )
+from hm_platform.storage.warehouse import owned_stream
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -181,6 +182,11 @@ class S3Tables:
             return self._reading.stream(_having(stored, source.days), source, newest(stored))
 
         return self._steadily(source, stream)
+
+    def distinct(self, source: Slice) -> pa.RecordBatchReader:
+        db = duckdb.connect(config=in_memory_config())
+        db.register("rows", self.stream(source))
+        return owned_stream(db, "SELECT DISTINCT * FROM rows")
 
     def count(self, source: Slice) -> int:
         def count(stored: Sequence[Object]) -> int:
