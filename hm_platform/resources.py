@@ -136,13 +136,14 @@ class TablesResource(ConfigurableResource):
         schema, table = key
         return self._stream(Slice(schema, table, (start, end), columns=columns))
 
-    def distinct(
-        self, key: Sequence[str], start: date, end: date, columns: Sequence[str]
-    ) -> pa.RecordBatchReader:
-        """The same with each row once, in any order."""
+    def distinct(self, key: Sequence[str], end: date, column: str, within: Days) -> pa.Table:
+        """Each value of a column of the table (schema, table) in the weeks that begin before
+        ``end``, and ``within``: whether it is there in those that begin in these days."""
         schema, table = key
-        source = Slice(schema, table, (start, end), columns=columns)
-        return counted(self.storage.tables.distinct(source), _counting())
+        source = Slice(schema, table, (date.min, end), columns=[column])
+        found = self.storage.tables.distinct(source, within)
+        _counting()(found.nbytes)
+        return found
 
     def weekly(
         self, key: Sequence[str], week: date, columns: Sequence[str] = ()

@@ -138,7 +138,7 @@ def measure_cold(targets: Sequence[TargetWeek], scratch: Path) -> Cold:
         say(f"{ours.NAME}, week of {target.first_day}: buyers as if they were new ...")
         pasts.append(cold.measure_as_if_new(home, target, lists))
         say(f"{ours.NAME}, week of {target.first_day}: articles without a sale ...")
-        articles.append(cold.measure_never_sold(home, target, lists))
+        articles.append(cold.measure_never_sold(home, target))
     return Cold(pasts, articles)
 
 

@@ -70,26 +70,11 @@ def measure_as_if_new(home: Path, target: TargetWeek, cache: Path) -> HiddenPast
     return found
 
 
-def measure_never_sold(home: Path, target: TargetWeek, cache: Path) -> NeverSold:
+def measure_never_sold(home: Path, target: TargetWeek) -> NeverSold:
     """Articles without a sale, put in order; the week before is built already."""
     version, _ = published(home / "warehouse.duckdb", target)
-    file = cache / f"{target.first_day}-{NAME}-never-sold-{version}.npz"
-    if file.exists():
-        with np.load(file) as stored:
-            methods = {
-                name: ColdScores(stored[f"{name}-recall"], stored[f"{name}-percentile"])
-                for name in METHODS
-            }
-            return NeverSold(stored["customers"], int(stored["articles"]), methods)
     model, snapshot = _opened(home, target, version)
-    found = never_sold(model.retrieval().prepare(snapshot), snapshot, target)
-    scores = {
-        f"{name}-{measure}": values
-        for name, scores in found.methods.items()
-        for measure, values in vars(scores).items()
-    }
-    write(file, customers=found.customers, articles=np.array(found.articles), **scores)
-    return found
+    return never_sold(model.retrieval().prepare(snapshot), snapshot, target)
 
 
 def hidden_past(recommender: Recommender, snapshot: Snapshot, target: TargetWeek) -> HiddenPast:

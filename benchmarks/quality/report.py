@@ -38,8 +38,8 @@ Only a sale proves that an article can be bought, so no list holds an article wi
 made it, and above they are all 0. What is known of such articles is measured here: those without
 a sale, {articles:,.0f} on average, are put in order for each customer who bought one of them, over
 {customer_weeks:,} customer-weeks. The percentile is where what was bought stands: 0 is the first
-place, 1 the last, and 0.5 is chance. Segment popularity knows no sale of theirs; it is given those
-of their product type.
+place, 1 the last, and 0.5 is chance: less is better. Segment popularity knows no sale of theirs; it
+is given those of their product type.
 """
 _ORDERS = {
     "first_sales": "first sales of articles like them",
@@ -66,8 +66,8 @@ _METHOD = """\
   because it had been behind segment popularity there.
 - Intervals are 95 % bootstrap intervals of paired differences over customer-weeks, where whole
   customers are drawn again with all their weeks.
-- Coverage is the share of the articles sold before a week that is in anybody's list. On weeks of
-  August and September two seeds of hm_platform's ranker differed by up to 3 % of it.
+- Coverage is the share of the articles sold before a week that is in anybody's list. Two
+  seeds of hm_platform's ranker differed by up to 3 % of it on the weeks of 2017-08-14 to 09-11.
 - Two are left out because they cannot be installed beside this platform: LightFM has no wheel, and
   RecTools (SASRec) wants NumPy 1 and pandas 2. Models like these, of ids alone, do not see repeats
   and stay near the best sellers on this data.

@@ -3,8 +3,6 @@
 The work is done by ``hm_platform.datasets``; which days a split holds is the plan's business.
 """
 
-from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -33,7 +31,6 @@ from hm_platform.assets.partitions import (
     whole_history,
 )
 from hm_platform.datasets import checks, splits
-from hm_platform.datasets.plan import SplitPlan
 from hm_platform.resources import PlanResource, TablesResource
 
 COMMON: dict[str, Any] = {
@@ -45,17 +42,6 @@ COMMON: dict[str, Any] = {
 PURCHASES = ["marts", "joined_transactions"]
 SALES = ["marts", "weekly_article_sales"]
 BUYERS = ["marts", "weekly_customer_purchases"]
-
-
-def _bought(
-    tables: TablesResource, key: Sequence[str], bounds: SplitPlan, column: str
-) -> tuple[pa.RecordBatchReader, pa.RecordBatchReader]:
-    """The ids in a weekly table of purchases: those of the training weeks, and all before the end
-    of the week. Neither goes through the rows of years, which Arrow would."""
-    return (
-        tables.distinct(key, bounds.train_start, bounds.training_end, [column]),
-        tables.distinct(key, date.min, bounds.test_end, [column]),
-    )
 
 
 @asset(
@@ -77,8 +63,8 @@ def article_index(
     training articles also the row of the id embedding.
     """
     bounds = plan.for_week(week(context), CALENDAR)
-    in_training, ever = _bought(tables, SALES, bounds, "article_id")
-    return splits.article_index(bounds, in_training, ever, catalogue)
+    sold = tables.distinct(SALES, bounds.test_end, "article_id", bounds.bounds["train"])
+    return splits.article_index(bounds, sold, catalogue)
 
 
 @asset(
@@ -96,8 +82,8 @@ def customer_index(
 ) -> pa.Table:
     """Every customer known by the end of the week, numbered; those who bought in training first."""
     bounds = plan.for_week(week(context), CALENDAR)
-    in_training, ever = _bought(tables, BUYERS, bounds, "customer_id")
-    return splits.customer_index(bounds, in_training, ever, customers)
+    buyers = tables.distinct(BUYERS, bounds.test_end, "customer_id", bounds.bounds["train"])
+    return splits.customer_index(bounds, buyers, customers)
 
 
 def _split(name: str, mapping: TimeWindowPartitionMapping, description: str) -> AssetsDefinition:

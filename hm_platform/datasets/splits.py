@@ -35,60 +35,41 @@ class Split:
     fingerprint: str
 
 
-def article_index(
-    plan: SplitPlan,
-    in_training: pa.RecordBatchReader,
-    ever: pa.RecordBatchReader,
-    catalogue: pa.RecordBatchReader,
-) -> pa.Table:
+def article_index(plan: SplitPlan, sold: pa.Table, catalogue: pa.RecordBatchReader) -> pa.Table:
     """Every article known by the end of the week, numbered from 0.
 
     Articles sold in the training weeks come first, in the order of their ids: ``in_training`` is
     true for them. The others follow: sold outside those weeks, or only in the catalogue.
 
-    in_training : the column article_id, of what was sold in the training weeks
-    ever : the same of what was sold before the end of the week
-    catalogue : the same of the catalogue
+    sold : article_id, of what was sold before the end of the week, and ``within``: whether it was
+        in the training weeks
+    catalogue : article_id
     """
-    return _index(plan, "article", in_training, ever, catalogue, in_sample="true")
+    return _index(plan, "article", sold, catalogue, in_sample="true")
 
 
-def customer_index(
-    plan: SplitPlan,
-    in_training: pa.RecordBatchReader,
-    ever: pa.RecordBatchReader,
-    customers: pa.RecordBatchReader,
-) -> pa.Table:
+def customer_index(plan: SplitPlan, buyers: pa.Table, customers: pa.RecordBatchReader) -> pa.Table:
     """Every customer known by the end of the week, numbered like the articles.
 
     Customers outside the plan's sample are known, but not ``in_training``.
 
-    in_training : the column customer_id, of who bought in the training weeks
-    ever : the same of who bought before the end of the week
-    customers : the same of who is registered
+    buyers : customer_id, of who bought before the end of the week, and ``within``: whether in the
+        training weeks
+    customers : customer_id
     """
-    sample = plan.sampled("customer_id")
-    return _index(plan, "customer", in_training, ever, customers, in_sample=sample)
+    return _index(plan, "customer", buyers, customers, in_sample=plan.sampled("customer_id"))
 
 
 def _index(
-    plan: SplitPlan,
-    entity: str,
-    in_training: pa.RecordBatchReader,
-    ever: pa.RecordBatchReader,
-    known: pa.RecordBatchReader,
-    in_sample: str,
+    plan: SplitPlan, entity: str, bought: pa.Table, known: pa.RecordBatchReader, in_sample: str
 ) -> pa.Table:
     with duckdb.connect(config=in_memory_config()) as db:
-        db.register("trained", in_training)
-        db.register("ever", ever)
+        db.register("bought", bought)
         db.register("known", known)
         return db.execute(
             f"""
             WITH seen AS (
-                SELECT {entity}_id, {in_sample} AS in_training FROM trained
-                UNION ALL
-                SELECT {entity}_id, false FROM ever
+                SELECT {entity}_id, within AND {in_sample} AS in_training FROM bought
                 UNION ALL
                 SELECT {entity}_id, false FROM known
             ),

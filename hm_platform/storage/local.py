@@ -14,6 +14,7 @@ import pyarrow as pa
 from hm_platform.storage import model_folders, warehouse
 from hm_platform.storage.tables import (
     WAIT_S,
+    Days,
     Slice,
     StoredWeek,
     Written,
@@ -70,9 +71,11 @@ class Warehouse:
         with self._holding(source):
             return warehouse.stream(self.path, source, read_only=self.read_only)
 
-    def distinct(self, source: Slice) -> pa.RecordBatchReader:
-        with self._holding(source):
-            return warehouse.distinct(self.path, source, read_only=self.read_only)
+    def distinct(self, source: Slice, within: Days) -> pa.Table:
+        # DuckDB finds them in its compressed columns with all threads. To hand over all rows takes
+        # ten times as long.
+        with self._holding(source) as connection:
+            return connection.execute(source.select_distinct(within)).to_arrow_table()
 
     def count(self, source: Slice) -> int:
         with self._holding(source) as connection:

@@ -56,16 +56,30 @@ class Slice:
         """The rows, as a SQL condition; empty where it is all of them."""
         conditions = [f"{quoted(k)} {_one_of(v)}" for k, v in self.only.items()]
         if self.days is not None:
-            start, end = self.days
-            column = quoted(self.by)
-            conditions.append(f"{column} >= DATE '{start}' AND {column} < DATE '{end}'")
+            conditions.append(self.lies_in(self.days))
         return " AND ".join(conditions)
+
+    def lies_in(self, days: Days) -> str:
+        """Whether a row lies in these days, as a SQL condition."""
+        start, end = days
+        column = quoted(self.by)
+        return f"{column} >= DATE '{start}' AND {column} < DATE '{end}'"
 
     def select(self) -> str:
         """The slice, as SQL."""
         columns = ", ".join(map(quoted, self.columns)) or "*"
         where = f" WHERE {self.where}" if self.where else ""
         return f"SELECT {columns} FROM {self.name}{where}"
+
+    def select_distinct(self, within: Days, rows: str = "") -> str:
+        """What ``Tables.distinct`` gives, as SQL; ``rows`` names those of the slice, if the table
+        is not there by its name."""
+        columns = ", ".join(map(quoted, self.columns))
+        found = rows or (f"{self.name} WHERE {self.where}" if self.where else self.name)
+        return (
+            f"SELECT {columns}, bool_or({self.lies_in(within)}) AS within "
+            f"FROM {found} GROUP BY {columns}"
+        )
 
 
 @dataclass(frozen=True)
@@ -121,8 +135,9 @@ class Tables(Protocol):
     def stream(self, source: Slice) -> pa.RecordBatchReader:
         """A slice as record batches, read as they are asked for."""
 
-    def distinct(self, source: Slice) -> pa.RecordBatchReader:
-        """The same with each row once, in any order."""
+    def distinct(self, source: Slice, within: Days) -> pa.Table:
+        """Each row of a slice once, in any order, and beside its columns, which must be given,
+        ``within``: whether there is such a row in these days."""
 
     def count(self, source: Slice) -> int:
         """Rows of a slice."""

@@ -192,13 +192,6 @@ def stream(path: Path, source: Slice, *, read_only: bool = False) -> pa.RecordBa
     return owned_stream(_open(path, read_only, WAIT_S), source.select())
 
 
-def distinct(path: Path, source: Slice, *, read_only: bool = False) -> pa.RecordBatchReader:
-    """The same with each row once: DuckDB finds them among its compressed columns with all threads,
-    which is quicker than handing over all rows."""
-    connection = _open(path, read_only, WAIT_S)
-    return owned_stream(connection, f"SELECT DISTINCT * FROM ({source.select()})")
-
-
 def owned_stream(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
     """The result of ``query`` as record batches; ``connection`` closes when they end."""
     reader = connection.execute(query).to_arrow_reader(BATCH_ROWS)

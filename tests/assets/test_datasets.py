@@ -20,9 +20,10 @@ from hm_platform.storage.tables import Slice
 W = date(2018, 12, 26)
 TRAIN_WEEKS = 3
 BOUGHT = {
-    W - 6 * WEEK: "ab", W - 4 * WEEK: "cb", W - 2 * WEEK: "b", W - WEEK: "d", W: "e", W + WEEK: "f",
+    W - 6 * WEEK: "ab", W - 5 * WEEK: "xb", W - 4 * WEEK: "cb", W - 2 * WEEK: "b", W - WEEK: "d",
+    W: "e", W + WEEK: "f",
 }  # fmt: skip
-"""Week -> ids: two weeks of training between one before it, validation, test, and the future."""
+"""Week -> ids: two weeks before training, two of it, validation, test, and the future."""
 
 CASES = [
     (article_index, "article_id", "marts.weekly_article_sales", "staging.stg_articles"),
@@ -40,7 +41,7 @@ def test_training_comes_first_and_the_future_is_not_known(
     rows = [(week, each) for week, ids in BOUGHT.items() for each in ids]
     tables = {
         weekly_table: pa.table({"week": [w for w, _ in rows], column: [i for _, i in rows]}),
-        registered: pa.table({column: ["0", "a", "c"]}),
+        registered: pa.table({column: ["0", "c"]}),
     }
     for name, table in tables.items():
         storage.tables.replace(Slice(*name.split(".")), table.to_reader())
@@ -65,5 +66,5 @@ def test_training_comes_first_and_the_future_is_not_known(
     made = storage.tables.read(Slice("datasets", index.key.path[-1])).sort_by(
         column.replace("_id", "_index")
     )
-    assert made[column].to_pylist() == ["b", "c", "0", "a", "d", "e"]
-    assert made["in_training"].to_pylist() == [True] * 2 + [False] * 4
+    assert made[column].to_pylist() == ["b", "c", "0", "a", "d", "e", "x"]
+    assert made["in_training"].to_pylist() == [True] * 2 + [False] * 5

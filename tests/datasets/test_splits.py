@@ -37,6 +37,12 @@ def purchases(rows: list[tuple[date, str, str, float]]) -> pa.RecordBatchReader:
     ).to_reader()
 
 
+def bought(column: str, in_training: Iterable[str], others: Iterable[str] = ()) -> pa.Table:
+    ids = [*in_training, *others]
+    within = [i < len(ids) - len([*others]) for i in range(len(ids))]
+    return pa.table({column: pa.array(ids, pa.string()), "within": pa.array(within, pa.bool_())})
+
+
 def known(column: str, ids: Iterable[str]) -> pa.RecordBatchReader:
     return pa.table({column: pa.array(ids, pa.string())}).to_reader()
 
@@ -137,26 +143,25 @@ def test_an_end_that_is_no_week_is_refused() -> None:
 
 
 def test_trained_articles_come_first_then_all_others_each_by_id() -> None:
-    index = article_index(
-        plan(),
-        *(known("article_id", ids) for ids in (["b", "a"], ["0c", "a", "z", "b"], ["y", "a"])),
-    )
+    sold = bought("article_id", in_training="ba", others=["0c", "z"])
+    index = article_index(plan(), sold, known("article_id", "ya"))
     assert index["article_id"].to_pylist() == ["a", "b", "0c", "y", "z"]
     assert index["article_index"].to_pylist() == [0, 1, 2, 3, 4]
     assert index["in_training"].to_pylist() == [True, True, False, False, False]
 
 
 def test_numbers_of_trained_entities_do_not_depend_on_others() -> None:
-    def index(ever: str, catalogue: str) -> pa.Table:
-        return article_index(plan(), *(known("article_id", ids) for ids in ("mc", ever, catalogue)))
+    def index(others: str, catalogue: str) -> pa.Table:
+        sold = bought("article_id", "mc", others)
+        return article_index(plan(), sold, known("article_id", catalogue))
 
-    assert index("mca", "b").slice(0, 2).equals(index("mc", ""))
+    assert index("a", "b").slice(0, 2).equals(index("", ""))
 
 
 def indices(ids: list[str]) -> tuple[pa.Table, pa.Table]:
-    articles = (known("article_id", each) for each in (ids, ids, []))
-    customers = (known("customer_id", each) for each in (ids, ids, []))
-    return article_index(plan(), *articles), customer_index(plan(), *customers)
+    articles = article_index(plan(), bought("article_id", ids), known("article_id", []))
+    customers = customer_index(plan(), bought("customer_id", ids), known("customer_id", []))
+    return articles, customers
 
 
 def test_a_split_holds_its_days_only_with_indices_beside_the_ids() -> None:
@@ -243,7 +248,7 @@ def test_the_sample_keeps_whole_customers_the_same_ones_each_time() -> None:
     tenth = plan(customer_fraction=0.1, seed=7)
     fewer = build_split("train", tenth, purchases(rows), *indices(ids)).rows.read_all()
     assert set(fewer["customer_id"].to_pylist()) < kept
-    index = customer_index(half, *(known("customer_id", each) for each in (ids, ids, [])))
+    index = customer_index(half, bought("customer_id", ids), known("customer_id", []))
     trained = index.filter(index["in_training"])
     assert set(trained["customer_id"].to_pylist()) == kept
     assert index.num_rows == 200

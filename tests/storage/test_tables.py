@@ -121,19 +121,22 @@ def test_each_row_is_told_once(tables: Tables) -> None:
     put(tables, 1, [2], s=["b"])
     put(tables, 2, [3], s=["c"])
 
-    def found(source: Slice) -> list[tuple]:
-        return sorted(tuple(row.values()) for row in tables.distinct(source).read_all().to_pylist())
+    days = (week(1), week(2))
 
-    assert found(of_weeks(0, 1, columns=["s"])) == [("a",), ("b",)]
+    def found(source: Slice) -> list[tuple]:
+        return sorted(tuple(row.values()) for row in tables.distinct(source, days).to_pylist())
+
+    assert found(of_weeks(0, 1, columns=["s"])) == [("a", False), ("b", True)]
+    assert found(of_weeks(0, columns=["s"])) == [("a", False), ("b", False)]
     assert found(of_weeks(0, 1, columns=["week", "x"])) == [
-        (week(0), 1),
-        (week(0), 2),
-        (week(1), 2),
+        (week(0), 1, False),
+        (week(0), 2, False),
+        (week(1), 2, True),
     ]
-    assert found(of_weeks(0, 2, columns=["x"], only={"s": ["b", "c"]})) == [(2,), (3,)]
+    assert found(of_weeks(0, 2, columns=["x"], only={"s": ["b", "c"]})) == [(2, True), (3, False)]
     assert found(of_weeks(7, columns=["s"])) == []
     with pytest.raises(TableError, match=r"there is no table marts\.none"):
-        tables.distinct(Slice("marts", "none"))
+        tables.distinct(Slice("marts", "none", columns=["x"]), days)
 
 
 def test_columns_and_rows_are_chosen(tables: Tables) -> None:

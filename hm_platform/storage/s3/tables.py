@@ -45,7 +45,6 @@ from hm_platform.storage.tables import (
     Written,
     no_table,
 )
-from hm_platform.storage.warehouse import owned_stream
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -183,10 +182,16 @@ class S3Tables:
 
         return self._steadily(source, stream)
 
-    def distinct(self, source: Slice) -> pa.RecordBatchReader:
-        db = duckdb.connect(config=in_memory_config())
-        db.register("rows", self.stream(source))
-        return owned_stream(db, "SELECT DISTINCT * FROM rows")
+    def distinct(self, source: Slice, within: Days) -> pa.Table:
+        rows = replace(source, columns=list(dict.fromkeys([*source.columns, source.by])))
+
+        def distinct(stored: Sequence[Object]) -> pa.Table:
+            found = self._reading.stream(_having(stored, source.days), rows, newest(stored))
+            with duckdb.connect(config=in_memory_config()) as db:
+                db.register("rows", found.__arrow_c_stream__())
+                return db.execute(source.select_distinct(within, "rows")).to_arrow_table()
+
+        return self._steadily(source, distinct)
 
     def count(self, source: Slice) -> int:
         def count(stored: Sequence[Object]) -> int:
