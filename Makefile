@@ -19,9 +19,10 @@ demo: $(VENV)/installed ## Land the real sample, build its latest week, print th
 	@$(BIN)/hm land complete-journey
 	@$(BIN)/hm build
 
+# Three at once on two processors: a good part of the tests waits for daemons and other processes.
 test: $(VENV)/installed-test ## Lint, type-check and run the whole test suite
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/installed-test ## Build the real sample on this machine and in a bucket: the same bytes
 	$(BIN)/python -m pytest -m long tests/long
