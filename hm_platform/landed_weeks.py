@@ -22,6 +22,9 @@ from hm_platform.landing.entry import Entry, FileRows, from_table, rows_by_week
 CATALOGUE = ("articles", "customers", "quarantine")
 """What is read whole from the landing zone: the tables of ``raw`` that have no weeks."""
 
+JOINED = {"articles": "article", "customers": "customer"}
+"""Those of CATALOGUE that purchases are joined with, and the name of what they list."""
+
 
 @dataclass(frozen=True)
 class LandedWeek:
@@ -100,6 +103,20 @@ def catalogue_fingerprints(landed_files: pa.Table, code: str) -> dict[str, str]:
             code, *(f"{named(e)}\t{e.rows_quarantined}" for e in entries if e.rows_quarantined)
         ),
     }
+
+
+def sql_weeks_to_join_again(table: str) -> str:
+    """SQL of the weeks with purchases for which ``marts.joined_transactions`` found no match in
+    this one of JOINED, and would find one now.
+
+    A week is joined with what is known of articles and customers when it is loaded. What lands
+    later than its purchases has to reach them all the same.
+    """
+    entity = JOINED[table]
+    return (
+        f"SELECT DISTINCT week FROM marts.joined_transactions WHERE NOT has_{entity} "
+        f"AND {entity}_id IN (SELECT {entity}_id FROM staging.stg_{table})"
+    )
 
 
 def build_fingerprint(

@@ -22,6 +22,7 @@ from hm_platform.calendar import WEEK, Calendar
 from hm_platform.code_version import code_fingerprint
 from hm_platform.datasets.plan import SplitPlan, plan_parameters
 from hm_platform.dbt_project import dbt_executable, dbt_project
+from hm_platform.landed_weeks import sql_weeks_to_join_again
 from hm_platform.landing.columns import rows_fingerprint
 from hm_platform.landing.entry import FileRows
 from hm_platform.landing.validating import MAX_REFUSED_SHARE, Rules
@@ -117,6 +118,20 @@ class TablesResource(ConfigurableResource):
         for week, uri, count, fingerprint in rows:
             found.setdefault(week, []).append((uri, count, fingerprint))
         return found
+
+    def weeks_to_join_again(self, tables: Sequence[str]) -> list[date]:
+        """The weeks, in order, whose purchases waited for rows that these of JOINED have now."""
+        joined = Slice("marts", "joined_transactions")
+        staged = [Slice("staging", f"stg_{table}") for table in tables]
+        with self.storage.tables.sql(joined, *staged) as connection:
+            if not staged or not table_exists(connection, joined.schema, joined.table):
+                return []
+            each = " UNION ".join(map(sql_weeks_to_join_again, tables))
+            return [week for (week,) in connection.execute(f"{each} ORDER BY week").fetchall()]
+
+    def forget(self, schema: str, table: str, week: date) -> None:
+        """Remove a week of a table, which need not be there."""
+        self.storage.tables.delete(Slice(schema, table, (week, week + WEEK)))
 
     def stream(
         self,

@@ -9,6 +9,7 @@ from hm_platform.assets.partitions import CALENDAR, EVERY_WEEK, days, one_run, w
 from hm_platform.code_version import code_fingerprint
 from hm_platform.landed_weeks import (
     CATALOGUE,
+    JOINED,
     catalogue_fingerprints,
     fingerprints,
     landed_weeks,
@@ -36,7 +37,13 @@ def loaded_catalogue(
     Written last, so what is listed here is complete in raw and staging; a look through the landing
     zone that was killed half-way is not, and is done again. Of a table that this run has not read
     it says what it said before: the files may have changed since somebody decided not to.
+
+    Weeks whose purchases waited for articles or customers that are known now go from the record of
+    what is loaded, so that they are loaded, and joined, again.
     """
+    for week in tables.weeks_to_join_again([name for name in JOINED if _made(context, name)]):
+        context.log.info(f"week {week} has purchases whose articles or customers are known now")
+        tables.forget("marts", "loaded_weeks", week)
     before = fingerprints(tables.previous("marts", "loaded_catalogue"), "table_name")
     now = catalogue_fingerprints(landed_files, code_fingerprint())
     prints = {name: (now if _made(context, name) else before).get(name, "") for name in CATALOGUE}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from dagster import AssetKey, AssetsDefinition, DagsterInstance, asset, materialize
 
 from hm_platform.assets.marts import loaded_catalogue
-from hm_platform.catching_up import to_refresh
+from hm_platform.catching_up import to_load, to_refresh
 from hm_platform.resources import TablesResource, build_storage
 from hm_platform.storage.io_managers import ArrowIOManager
 from tests.home import Home, week
@@ -46,7 +47,7 @@ def table(key: str, upstream: str) -> AssetsDefinition:
 
     @asset(key=key.split("/"), deps=[AssetKey.from_user_string(upstream)])
     def stand_in() -> pa.Table:
-        return pa.table({"id": ["a"]})
+        return pa.table({"article_id": ["a"], "customer_id": ["a"]})
 
     return stand_in
 
@@ -113,3 +114,56 @@ def test_articles_of_which_only_half_is_made_are_not_taken_for_loaded(
 ) -> None:
     look(home, instance, *WITHOUT, half, *CUSTOMERS)
     assert needed(home) == {*WITHOUT, *ARTICLES}
+
+
+def joined(home: Home, matches: dict[date, tuple[str, bool, str, bool]]) -> None:
+    """Weeks with a purchase each: its article and whether that has a match, and its customer."""
+    articles, has_article, customers, has_customer = zip(*matches.values(), strict=True)
+    home.write(
+        "marts",
+        "joined_transactions",
+        pa.table(
+            {
+                "week": pa.array(matches, pa.date32()),
+                "article_id": articles,
+                "has_article": has_article,
+                "customer_id": customers,
+                "has_customer": has_customer,
+            }
+        ),
+    )
+
+
+def test_weeks_whose_purchases_waited_for_articles_or_customers_are_loaded_again(
+    home: Home, instance: DagsterInstance
+) -> None:
+    home.land_weeks(5)
+    home.index()
+    home.load()
+    joined(
+        home,
+        {
+            week(0): ("a", True, "a", True),
+            week(1): ("a", False, "a", True),  # is known now
+            week(2): ("b", False, "b", False),  # are still unknown
+            week(3): ("a", True, "a", False),  # is known now
+            week(4): ("a", True, "b", False),  # is still unknown
+        },
+    )
+    look(home, instance, *WITHOUT, *ARTICLES)
+    assert [work.weeks for work in to_load(home.settings, home.records)] == [(week(1), week(1))]
+    look(home, instance, *WITHOUT, *CUSTOMERS)
+    loads = to_load(home.settings, home.records)
+    assert [work.weeks for work in loads] == [(week(1), week(1)), (week(3), week(3))]
+
+
+def test_a_look_that_reads_no_articles_leaves_weeks_that_wait_alone(
+    home: Home, instance: DagsterInstance
+) -> None:
+    home.index()
+    home.load()
+    joined(home, {week(0): ("a", False, "a", False)})
+    look(home, instance, *WITHOUT, *ARTICLES, *CUSTOMERS)
+    home.load()
+    look(home, instance, *WITHOUT)
+    assert to_load(home.settings, home.records) == []
