@@ -44,13 +44,14 @@
 {%- endmacro %}
 
 {#- Statements that insert the weeks to build, a block of weeks at a time and in their order: a model
-    that is made so needs the memory for a block. A quarter of a year is long enough to cost hardly
-    more time than all at once.
+    that is made so needs the memory for a block. A quarter of a year is long enough for sums to cost
+    hardly more time than all at once; `meta.weeks_at_once` says where another number is better.
 
     insert : an INSERT up to its WHERE
     week : the column of what is inserted that holds the week -#}
 {% macro insert_in_blocks(insert, week) -%}
-    {%- set weeks, block = week_range(), modules.datetime.timedelta(weeks=13) -%}
+    {%- set weeks, at_once = week_range(), config.get('meta', {}).get('weeks_at_once', 13) -%}
+    {%- set block = modules.datetime.timedelta(weeks=at_once) -%}
     {%- for number in range(((weeks.end - weeks.start) / block) | round(0, 'ceil') | int) %}
         {%- set start = weeks.start + number * block -%}
         {%- set end = [start + block, weeks.end] | min %}

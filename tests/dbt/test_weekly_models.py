@@ -161,9 +161,7 @@ def test_ranges_that_would_do_harm_are_refused(
     assert dbt.content("marts.weekly_article_sales") == before
 
 
-def test_rows_lie_in_a_stated_order(dbt: Dbt) -> None:
-    rows = dbt.rows("SELECT t_dat, uri, row_number FROM marts.joined_transactions")
-    assert rows == sorted(rows)
+def test_sums_lie_in_a_stated_order(dbt: Dbt) -> None:
     for table, keys in {
         "weekly_article_sales": "week, article_id",
         "weekly_customer_purchases": "week, customer_id",
