@@ -17,7 +17,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -51,7 +51,7 @@ MOST_ROW_BY_ROW = 0.05
 class Part(StrEnum):
     """What can be measured on its own."""
 
-    LIMIT = "limit"
+    DATA_PATH = "data-path"
     NEW_WEEKS = "new-weeks"
 
 
@@ -180,7 +180,7 @@ def account(home: Path, week: date) -> tuple[float, dict[str, dict[str, float]]]
     """
     with DagsterInstance.from_config(str(home / "dagster")) as instance:
         costs, records = read_costs(instance).each, instance.get_run_records()
-    built = {cost.run_id for cost in costs if cost.asset == "serving/publications"}
+    built = {cost.run_id for cost in costs if cost.group == "datasets"}
     loading = sum(
         (record.end_time or 0) - (record.start_time or 0)
         for record in records
@@ -243,7 +243,8 @@ def main(
         made = Path(tempfile.mkdtemp(prefix="hm-scale-", dir=folder))
         try:
             if again:
-                known = {**json.loads(found.read_text()), **measure_again(again, each, made)}
+                known = json.loads(found.read_text())
+                known.update(measure_again(again, each, made, known))
             else:
                 results.append(run_scale(each, made))
                 known = asdict(results[-1])
@@ -255,14 +256,26 @@ def main(
     write_page(RESULTS)
 
 
-def measure_again(part: Part, scale: float, folder: Path) -> dict[str, Any]:
-    """One part, under its name in the JSON."""
-    if part is Part.LIMIT:
-        shop = Shop(folder / "home", scale)
-        shop.land(WEEKS)
-        return {"limit": asdict(measure_limit(shop))}
-    weeks = measure_new_weeks(Shop(folder / "growing", scale))
-    return {"new_weeks": {number: asdict(week) for number, week in weeks.items()}}
+def measure_again(
+    part: Part, scale: float, folder: Path, known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One part: what is new of the JSON.
+
+    known : the JSON as it was
+    """
+    if part is Part.NEW_WEEKS:
+        weeks = measure_new_weeks(Shop(folder / "growing", scale))
+        return {"new_weeks": {number: asdict(week) for number, week in weeks.items()}}
+    shop = Shop(folder / "home", scale)
+    shop.land(WEEKS)
+    limit = measure_limit(shop)
+    shop.load("data path", WEEKS)
+    data_path, assets = account(shop.home, LAST)
+    return {
+        "limit": asdict(limit),
+        "data_path_s": data_path,
+        "assets": {**known["assets"], **assets},
+    }
 
 
 if __name__ == "__main__":
