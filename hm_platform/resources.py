@@ -129,6 +129,17 @@ class TablesResource(ConfigurableResource):
             each = " UNION ".join(map(sql_weeks_to_join_again, tables))
             return [week for (week,) in connection.execute(f"{each} ORDER BY week").fetchall()]
 
+    def without_match(self, entity: str, days: Days) -> dict[str, int]:
+        """Purchases that ``marts.joined_transactions`` found no "article" or "customer" for, by the
+        week of these days; weeks with none are left out."""
+        joined = Slice("marts", "joined_transactions", days)
+        with self.storage.tables.sql(joined) as connection:
+            rows = connection.execute(
+                f"SELECT week::VARCHAR, count(*) FROM {joined.name} "
+                f"WHERE {joined.where} AND NOT has_{entity} GROUP BY week ORDER BY week"
+            ).fetchall()
+        return dict(rows)
+
     def forget(self, schema: str, table: str, week: date) -> None:
         """Remove a week of a table, which need not be there."""
         self.storage.tables.delete(Slice(schema, table, (week, week + WEEK)))

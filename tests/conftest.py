@@ -28,6 +28,7 @@ LONGEST = (
     "tests/cli/test_rebuilding.py",
     "tests/dbt/test_in_a_bucket.py",
     "tests/cli/test_faults.py",
+    "tests/cli/test_late_catalogue.py",
     "tests/cli/test_serving.py",
     "tests/cli/test_backtest.py",
     "tests/cli/test_hm.py",

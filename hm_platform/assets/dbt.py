@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dagster import (
+    AssetCheckResult,
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
@@ -32,6 +33,7 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from hm_platform.assets.partitions import SETTINGS, days, one_run, weekly
 from hm_platform.dbt_lineage import column_lineage
 from hm_platform.dbt_project import WEEKLY, build_arguments, dbt_project, environment
+from hm_platform.landed_weeks import JOINED
 from hm_platform.resources import TablesResource
 from hm_platform.storage.io_managers import row_counts
 from hm_platform.storage.metering import TRANSFERRED, OtherProcess
@@ -64,6 +66,9 @@ class Translator(DagsterDbtTranslator):
             **({"partition_expr": partition_expr} if partition_expr else {}),
         }
 
+
+WITHOUT_MATCH = {f"joined_transactions_without_{each}": each for each in JOINED.values()}
+"""Checks of the join -> what they count the unknown ones of."""
 
 PROJECT = dbt_project(SETTINGS)
 TRANSLATOR = Translator(
@@ -136,11 +141,24 @@ def _build(
                         ),
                     }
                 )
+            elif isinstance(event, AssetCheckResult):
+                event = _with_weeks(event, context, tables)
             yield event
         if failure is not None:
             raise failure
     finally:
         shutil.rmtree(target, ignore_errors=True)
+
+
+def _with_weeks(
+    result: AssetCheckResult, context: AssetExecutionContext, tables: TablesResource
+) -> AssetCheckResult:
+    """The same; of a count of purchases without a match also that of each week that has some."""
+    if result.check_name not in WITHOUT_MATCH:
+        return result
+    counts = tables.without_match(WITHOUT_MATCH[result.check_name], days(context))
+    by_week = {"purchases by week": MetadataValue.json(counts)}
+    return result._replace(metadata={**(result.metadata or {}), **by_week})
 
 
 def _metered(events: Iterator[Any], meter: OtherProcess) -> Iterator[Any]:
