@@ -37,7 +37,7 @@ FEWEST_WEEKS = 3
 """The built week, one to validate on and one to train on."""
 
 PATIENCE = timedelta(minutes=15)
-"""How long other files wait for one that is still being written."""
+"""How long other files that are not read yet wait for one that is still being written."""
 
 LOOK = ("raw/landed_files", "raw/quarantine", "marts/loaded_catalogue")
 """What every look through the landing zone makes."""

@@ -127,15 +127,16 @@ def needed_work(settings: Settings, records: Records, now: datetime) -> list[Wor
     quiet = timedelta(seconds=settings.landing_quiet_seconds)
     refresh = to_refresh(settings, records, now, quiet, files)
     touched = touched_files(settings, records, files, now, quiet)
-    if refresh and not settled(touched, quiet, now):
-        # The weeks of those files would have to be loaded twice.
-        return f"{len(touched):,} files have just come or changed: once they rest for {quiet}"
+    # Only the reading of files waits for them, or one long upload would hold up everything.
+    waits = bool(refresh) and not settled(touched, quiet, now)
     loads = to_load(settings, records)
     target = newest_buildable(landed(settings, records))
     builds = []
     if target and target in records.loaded:
         builds = to_build(settings, records, target)
-    needed = refresh + loads + builds
+    needed = ([] if waits else refresh) + loads + builds
+    if waits and not needed:
+        return f"{len(touched):,} files have just come or changed: once they rest for {quiet}"
     return needed or "everything is up to date"
 
 

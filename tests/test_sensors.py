@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,8 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from hm_platform import catching_up
 from hm_platform.attempts import PAUSES, Ready
 from hm_platform.building import build_lock
-from hm_platform.catching_up import Work
-from hm_platform.landing.entry import Entry, from_table, to_table
-from hm_platform.landing.zone import DATASETS, LandingZone
+from hm_platform.catching_up import PATIENCE, Work
+from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
 from hm_platform.runs import turns_lock
 from hm_platform.sensors import look
 from hm_platform.storage.taking_turns import taking_turns
@@ -207,23 +207,40 @@ def test_files_that_have_just_come_are_left_until_they_rest(
     assert asked(home, instance).work.job == "refresh_landing"
 
 
-def test_a_file_that_grows_does_not_keep_the_others_from_being_loaded_and_built(
-    home: Home, instance: DagsterInstance
+def test_a_file_that_grows_keeps_no_other_from_being_read_loaded_and_built(
+    home: Home, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    uri = "transactions/growing.csv"
+
+    def files(zone: LandingZone, dataset: str, files: Any = LandingZone.files) -> list[LandedFile]:
+        """All but one have rested for as long as anybody waits."""
+        rested = PATIENCE.total_seconds()
+        return [
+            each if each.uri == uri else replace(each, changed_at=each.changed_at - rested)
+            for each in files(zone, dataset)
+        ]
+
+    def done(home: Home) -> Work:
+        work = asked(home, instance, now()).work
+        home.do(work)
+        return work
+
+    monkeypatch.setattr(LandingZone, "files", files)
     home.land_weeks(3)
     home.refresh()
     home.land("growing.csv", week(1))
+    assert done(home).weeks == (week(0), week(2))
+    assert done(home).job == "build_week"
     assert "1 files have just come or changed" in why_not(home, instance, now())
-    # The look that does not wait for it any longer.
-    uri = "transactions/growing.csv"
-    growing = Entry(uri, "transactions", 1, state="pending")
-    home.write("raw", "landed_files", to_table([*from_table(home.records.index), growing]))
-    home.land("growing.csv", week(1), week(2))
 
-    loads = asked(home, instance, now()).work
-    assert loads.weeks == (week(0), week(2))
-    home.do(loads)
-    assert asked(home, instance, now()).work.job == "build_week"
+    home.land("late.csv", week(0))
+    home.land("growing.csv", week(1), week(2))
+    assert asked(home, instance, now()).work.job == "refresh_landing"
+    home.refresh(QUIET)
+    home.land("growing.csv", week(1), week(2), week(2))
+    assert done(home).weeks == (week(0), week(0))
+    assert done(home).job == "build_week"
+    assert why_not(home, instance, now()) == UP_TO_DATE
     assert asked(home, instance).work.because.endswith(uri)
 
 
