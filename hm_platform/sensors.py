@@ -35,7 +35,6 @@ from hm_platform.alerts import (
 )
 from hm_platform.assets.partitions import SETTINGS
 from hm_platform.attempts import Attempt, Later, Ready, next_run
-from hm_platform.building import build_lock
 from hm_platform.catching_up import (
     KEY_TAG,
     Records,
@@ -53,14 +52,13 @@ from hm_platform.catching_up import (
 from hm_platform.errors import PlatformError
 from hm_platform.jobs import build_week, load_weeks, refresh_landing
 from hm_platform.notifying import notify
-from hm_platform.runs import WORKING, fail_dead_runs, first_failure, somebody_works
+from hm_platform.runs import first_failure
 from hm_platform.settings import Settings
-from hm_platform.storage.taking_turns import is_taken
+from hm_platform.working import at_work
 
 STATUS = DefaultSensorStatus.RUNNING if SETTINGS.automation == "on" else DefaultSensorStatus.STOPPED
 NOT_PASSED = "serving__publications_the_model_passed"
 """The step of the check that fails when a week is not served by its own model."""
-UNFINISHED = [DagsterRunStatus.QUEUED, *WORKING]
 
 
 @sensor(
@@ -98,14 +96,8 @@ def landing_zone(context: SensorEvaluationContext) -> SensorResult | SkipReason:
 
 def look(settings: Settings, instance: DagsterInstance, now: datetime) -> Ready | str:
     """The run that has to start now, or why there is none."""
-    fail_dead_runs(instance, settings.home)
-    going = instance.get_runs(RunsFilter(statuses=UNFINISHED), limit=1)
-    if going:
-        return f"a run is going on ({going[0].job_name}, {going[0].run_id[:8]}): after it"
-    if is_taken(build_lock(settings)):
-        return "`hm build` is going on: after it"
-    if somebody_works(settings.home):
-        return "a run that Dagster's record here does not know is going on: after it"
+    if going_on := at_work(settings, instance):
+        return going_on
     try:
         records = read_records(settings, wait_s=2)
         needed = needed_work(settings, records, now)

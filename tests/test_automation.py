@@ -27,10 +27,12 @@ from dagster import (
 
 from hm_platform import schedules, sensors
 from hm_platform.alerts import FAILURES_TAG, LATE_AFTER
+from hm_platform.building import build_lock
 from hm_platform.calendar import WEEK
 from hm_platform.landing.entry import Entry, from_table, to_table
 from hm_platform.notifying import Notice
 from hm_platform.settings import Settings
+from hm_platform.storage.taking_turns import taking_turns
 from tests.home import FIRST, Home, now, week
 
 
@@ -47,6 +49,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def instance() -> Iterator[DagsterInstance]:
     with DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[DagsterInstance]:
+    """A record on disk: a schedule that is tested opens its own."""
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
         yield instance
 
 
@@ -217,48 +226,78 @@ def test_what_is_held_back_is_missing_in_a_late_week(
     assert f"of {due}: files are missing" in told[0].text
 
 
-def night(home: Home, after: date) -> RunRequest | SkipReason:
+def night(kept: DagsterInstance, after: date) -> RunRequest | SkipReason:
     """What the schedule says in the night after this week."""
     at = datetime.combine(after + WEEK, time(3), UTC)
-    found = schedules.monday_night(build_schedule_context(scheduled_execution_time=at))
+    found = schedules.monday_night(build_schedule_context(kept, scheduled_execution_time=at))
     assert isinstance(found, RunRequest | SkipReason)
     return found
 
 
-def why_not(home: Home, after: date) -> str:
-    found = night(home, after)
+def why_not(kept: DagsterInstance, after: date) -> str:
+    found = night(kept, after)
     assert isinstance(found, SkipReason), found
     return found.skip_message or ""
 
 
-def test_the_night_comes_after_the_last_day_of_a_week() -> None:
-    weekday = int(schedules.NIGHT_AFTER.split()[-1])
-    assert weekday == FIRST.isoweekday() % 7
+def test_the_nights_hours_come_after_the_last_day_of_a_week() -> None:
+    hours, weekday = schedules.NIGHT_AFTER.split()[1], schedules.NIGHT_AFTER.split()[-1]
+    assert (hours, int(weekday)) == ("3-5", FIRST.isoweekday() % 7)
 
 
-def test_the_schedule_builds_a_week_that_nobody_has_built(home: Home) -> None:
+def test_the_schedule_builds_a_week_that_nobody_has_built(
+    home: Home, kept: DagsterInstance
+) -> None:
     home.land_weeks(3)
     home.refresh()
     home.load()
-    found = night(home, week(2))
+    found = night(kept, week(2))
     assert isinstance(found, RunRequest)
     assert (found.partition_key, found.run_key) == (str(week(2)), str(week(2)))
     home.build(week(2))
-    assert why_not(home, week(2)) == f"week {week(2)} is published and up to date"
+    assert why_not(kept, week(2)) == f"week {week(2)} is published and up to date"
     home.land("late.csv", week(1))
-    assert isinstance(night(home, week(2)), RunRequest)
+    assert isinstance(night(kept, week(2)), RunRequest)
+
+
+def test_the_schedule_starts_nothing_beside_what_goes_on(home: Home, kept: DagsterInstance) -> None:
+    home.land_weeks(3)
+    home.refresh()
+    home.load()
+    run = kept.add_run(DagsterRun("build_week", status=DagsterRunStatus.STARTED))
+    assert why_not(kept, week(2)).startswith("a run is going on (build_week, ")
+    kept.report_run_canceled(run)
+    with taking_turns(build_lock(home.settings)):
+        assert why_not(kept, week(2)) == "`hm build` is going on: after it"
+    assert isinstance(night(kept, week(2)), RunRequest)
+
+
+def test_the_schedule_builds_no_week_whose_purchases_are_missing(
+    home: Home, kept: DagsterInstance
+) -> None:
+    home.land_weeks(3)
+    home.land("half.csv", week(3) + timedelta(days=3))
+    home.refresh()
+    home.load()
+    for lacking in (week(3), week(4)):
+        said = f"purchases of week {lacking} are missing, and no file is left to read"
+        assert why_not(kept, lacking) == said
+    # What nobody has read yet may have them.
+    home.land("other_half.csv", week(3) + timedelta(days=6))
+    assert isinstance(night(kept, week(3)), RunRequest)
 
 
 def test_the_schedule_leaves_a_shop_alone_that_sells_nothing_or_has_nothing_loaded(
-    home: Home,
+    home: Home, kept: DagsterInstance
 ) -> None:
-    assert "no week is loaded yet" in why_not(home, week(2))
+    assert "no week is loaded yet" in why_not(kept, week(2))
     home.land_weeks(3)
     home.refresh()
-    assert "no week is loaded yet" in why_not(home, week(2))
+    assert "no week is loaded yet" in why_not(kept, week(2))
     home.load()
-    assert isinstance(night(home, week(7)), RunRequest)
-    assert why_not(home, week(8)) == f"nothing has been sold since {week(2)}: no week is due"
+    home.land("unread.csv", week(2))
+    assert isinstance(night(kept, week(7)), RunRequest)
+    assert why_not(kept, week(8)) == f"nothing has been sold since {week(2)}: no week is due"
 
 
 def test_automation_can_be_turned_off() -> None:
