@@ -8,6 +8,7 @@ undone is out of date, so running it again ends where an undisturbed build does.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -63,7 +64,8 @@ class Built:
 def build(settings: Settings, week: str | None, say: Say) -> Built:
     """Build ``week`` (default: the latest complete landed week) and all that it needs.
 
-    While another build goes on in this home, this one waits, and then does what is left to do.
+    While another build goes on in this home, this one waits, and then does what is left to do. A
+    run that works there is waited for too, and what it has built is not built again.
 
     Raises BuildError when there is nothing to build it from, NotPassedError when it is built and
     its model did not pass, RunFailedError when a run fails, CalendarError when ``week`` is no week.
@@ -87,24 +89,30 @@ def _catch_up(settings: Settings, wanted: date | None, say: Say) -> tuple[date, 
     """The week that was wanted, and whether anything had to be done for it."""
     runs = Runs(settings, say)
     target, loaded = load(settings, wanted, runs)
-    builds = to_build(settings, read_records(settings), target)
-    if not builds and wanted is not None:
-        # Whoever names the week may want more of it than its recommendations.
-        builds = to_build_again(settings, read_records(settings), target)
-    for work in builds:
+
+    def needed() -> list[Work]:
+        records = read_records(settings)
+        builds = to_build(settings, records, target)
+        if not builds and wanted is not None:
+            # Whoever names the week may want more of it than its recommendations.
+            builds = to_build_again(settings, records, target)
+        return builds
+
+    built = False
+    for work in needed():
         try:
-            run_work(runs, work, f"building week {target}")
+            built = run_work(runs, work, f"building week {target}", lambda: bool(needed()))
         except RunFailedError:
             published = publication_of(settings, target)
-            built = not to_build(settings, read_records(settings), target)
-            if not (built and published and published.state in FALLBACKS):
+            done = not to_build(settings, read_records(settings), target)
+            if not (done and published and published.state in FALLBACKS):
                 raise
             raise NotPassedError(target, _one_line(published.reason)) from None
-    if not loaded and not builds:
+    if not loaded and not built:
         say(f"week {target} is up to date: nothing to do")
         if published := publication_of(settings, target):
             say(who_serves(published))
-    return target, bool(loaded or builds)
+    return target, loaded or built
 
 
 def load(settings: Settings, wanted: date | None, runs: Runs) -> tuple[date, bool]:
@@ -139,9 +147,19 @@ def look(settings: Settings, runs: Runs) -> Records:
     return records
 
 
-def run_work(runs: Runs, work: Work, doing: str) -> None:
-    """Do ``work``. Raises RunFailedError with what went wrong when the run fails."""
-    runs.run(work.job, doing, assets=work.assets, partition=work.partition, tags=work.tags)
+def run_work(runs: Runs, work: Work, doing: str, needed: Callable[[], bool] | None = None) -> bool:
+    """Do ``work``, if it is still ``needed`` when its turn has come; whether it was done.
+
+    Raises RunFailedError with what went wrong when the run fails.
+    """
+    return runs.run(
+        work.job,
+        doing,
+        assets=work.assets,
+        partition=work.partition,
+        tags=work.tags,
+        needed=needed,
+    )
 
 
 def publication_of(settings: Settings, week: date) -> Publication | None:

@@ -46,13 +46,16 @@ class Runs:
         partition: str | None = None,
         tags: Mapping[str, str] | None = None,
         config: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Run a job and wait for its end.
+        needed: Callable[[], bool] | None = None,
+    ) -> bool:
+        """Run a job and wait for its end. Whether it was run.
 
         doing : what it is for, in a few words
         assets : the keys of those of its assets that are wanted; none: all of them
         partition, tags : Dagster's, of the run
         config : the run's config
+        needed : asked when the run's turn has come, since the one that it waited for may have done
+            the same; without it the job is run in any case
 
         Raises RunFailedError with what went wrong when the run fails.
         """
@@ -76,6 +79,8 @@ class Runs:
                 self._log.open("a", buffering=1, encoding="utf-8") as log,
                 redirect_stdout(log),
             ):
+                if needed is not None and not needed():
+                    return False
                 result = defs.resolve_job_def(job).execute_in_process(
                     instance=self._instance,
                     run_config={**(config or {}), "loggers": PROGRESS_CONFIG},
@@ -95,3 +100,4 @@ class Runs:
             raise RunFailedError(
                 f"{doing} failed: {reason}\n(run {run_id}; dbt's output is in {self._log})"
             )
+        return True

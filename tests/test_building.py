@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import pytest
 from hm_platform import building
 from hm_platform.building import NotPassedError, build
 from hm_platform.catching_up import week_fingerprint
-from hm_platform.running import RunFailedError
+from hm_platform.running import RunFailedError, Runs
+from hm_platform.runs import turns_lock
+from hm_platform.storage.taking_turns import is_taken
 from tests.home import Home, week
 
 BUILT = week(3)
@@ -33,7 +35,22 @@ class PlayedRuns:
     def meanwhile(self) -> None:
         """What happens while a look waits for its turn."""
 
-    def run(self, job: str, doing: str, *, assets: Sequence[str] = (), **_: Any) -> None:
+    def before_a_build(self) -> None:
+        """What happens while a build waits for its turn."""
+
+    def run(
+        self,
+        job: str,
+        doing: str,
+        *,
+        assets: Sequence[str] = (),
+        needed: Callable[[], bool] | None = None,
+        **_: Any,
+    ) -> bool:
+        if job == "build_week":
+            self.before_a_build()
+        if needed is not None and not needed():
+            return False
         self.done.append(job)
         if job == "refresh_landing":
             self.assets.append(assets)
@@ -46,6 +63,7 @@ class PlayedRuns:
                 publish(self.home, self.state)
             if self.fails:
                 raise RunFailedError("the run failed")
+        return True
 
 
 def publish(home: Home, state: str) -> None:
@@ -99,6 +117,28 @@ def test_articles_that_come_while_a_look_waits_are_read_before_the_week_is_built
     build(home.settings, None, print)
     assert ["raw/articles" in assets for assets in runs.assets] == [False, True]
     assert runs.done[-3:] == ["refresh_landing", "load_weeks", "build_week"]
+
+
+def test_a_week_that_another_run_builds_while_this_one_waits_is_not_built_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = play(home, monkeypatch, "passed", fails=False)
+    runs.before_a_build = lambda: publish(home, "passed")
+    build(home.settings, None, print)
+    assert runs.done == ["refresh_landing", "load_weeks"]
+
+
+def test_whether_a_run_is_needed_is_asked_when_its_turn_has_come(home: Home) -> None:
+    turns: list[bool] = []
+
+    def needed() -> bool:
+        turns.append(is_taken(turns_lock(home.settings.home)))
+        return False
+
+    runs = Runs(home.settings, print)
+    assert not runs.run("build_week", "building", partition=str(BUILT), needed=needed)
+    assert turns == [True]
+    assert not is_taken(turns_lock(home.settings.home))
 
 
 @pytest.mark.parametrize("state", ["last_published", "baseline"])
