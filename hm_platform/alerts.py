@@ -23,14 +23,24 @@ LIVING = 5 * WEEK
 """A shop that has not sold anything for so long is data to look at, of which no week is due."""
 
 
-def failure_notice(job: str, tags: Mapping[str, str], run_id: str, reason: str) -> Notice | None:
-    """The notice about a failed run; None where it is tried again first and may do then."""
+def failure_notice(
+    job: str, tags: Mapping[str, str], run_id: str, reason: str, tried_again: bool = True
+) -> Notice | None:
+    """The notice about a failed run; None where it is tried again first and may do then.
+
+    tried_again : whether the sensor, if it started the run, does the work again
+    """
     first = tags.get("dagster/asset_partition_range_start") or tags.get("dagster/partition")
     last = tags.get("dagster/asset_partition_range_end") or first
     about = f" of {first}" if first else ""
     about += f" to {last}" if last and last != first else ""
     again = "Mend what is wrong and start it again."
-    if FAILURES_TAG in tags:
+    if FAILURES_TAG in tags and not tried_again:
+        again = (
+            "What it had to do is recorded as done, so it is not tried again, and yet not all of "
+            f"its steps have run. {again}"
+        )
+    elif FAILURES_TAG in tags:
         failures = int(tags[FAILURES_TAG]) + 1
         if failures < REPORTED_FROM:
             return None

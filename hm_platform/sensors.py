@@ -14,6 +14,7 @@ from dagster import (
     AssetKey,
     DagsterEventType,
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
     RunFailureSensorContext,
@@ -158,8 +159,8 @@ def _waiting(later: Sequence[Later]) -> str:
     name="failed_runs",
     default_status=STATUS,
     description="Sends a notice (HM_NOTIFY) about a run that failed. One that the sensor started "
-    "is tried again first: from its third failure in a row on. About a model that did "
-    "not pass it does so at once.",
+    "is tried again first: from its third failure in a row on. It does so at once about a model "
+    "that did not pass, and about a run that is not tried again since what it had to do is done.",
 )
 def failed_runs(context: RunFailureSensorContext) -> None:
     run = context.dagster_run
@@ -167,11 +168,30 @@ def failed_runs(context: RunFailureSensorContext) -> None:
     logged = context.instance.all_logs(run.run_id, of_type=wanted)
     events = [entry.dagster_event for entry in logged if entry.dagster_event is not None]
     reason = first_failure(events) or context.failure_event.message or ""
-    notice = failure_notice(run.job_name, run.tags, run.run_id, reason)
+    again = _tried_again(context.instance, run)
+    notice = failure_notice(run.job_name, run.tags, run.run_id, reason, again)
     if NOT_PASSED in {event.step_key for event in events if event.is_step_failure}:
         notice = not_passed_notice(run.tags, run.run_id, reason)
     if notice is not None:
         notify(notice, SETTINGS)
+
+
+def _tried_again(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Whether the work of a failed run is done again: a run that has recorded its work and fails
+    after that leaves nothing that is needed."""
+    latest = instance.get_runs(RunsFilter(job_name=run.job_name), limit=1)
+    if latest and latest[0].run_id != run.run_id:
+        return True
+    now = datetime.now(UTC)
+    try:
+        records = read_records(SETTINGS, wait_s=2)
+        # With a look that waits for files to rest.
+        work = to_refresh(SETTINGS, records, now)
+        needed = needed_work(SETTINGS, records, now)
+    except PlatformError:
+        return True
+    work += [] if isinstance(needed, str) else needed
+    return any(each.job == run.job_name for each in work)
 
 
 @sensor(

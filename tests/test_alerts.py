@@ -57,6 +57,13 @@ def test_a_failed_run_of_a_persons_is_always_told_and_that_nobody_tries_it_again
     assert "Mend what is wrong and start it again" in notice.text
 
 
+def test_a_run_of_the_sensors_that_is_not_tried_again_is_told_at_once() -> None:
+    notice = failure_notice("build_week", failed_before(0), "abc", "why", tried_again=False)
+    assert notice is not None
+    assert "it is not tried again, and yet not all of its steps have run" in notice.text
+    assert "Mend what is wrong and start it again" in notice.text
+
+
 def test_a_notice_names_the_weeks_of_a_range() -> None:
     tags = {
         "dagster/asset_partition_range_start": "2018-11-07",

@@ -15,6 +15,7 @@ from dagster import (
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
+    ExecuteInProcessResult,
     RepositoryDefinition,
     RunRequest,
     SkipReason,
@@ -159,30 +160,75 @@ def test_the_sensor_says_why_it_asks_for_nothing(
     assert tick.run_requests == []
 
 
+def fail(instance: DagsterInstance, name: str, tags: dict[str, str]) -> ExecuteInProcessResult:
+    """A run of a job of this name that has no room."""
+
+    @op
+    def breaks() -> None:
+        raise OSError("no space left")
+
+    @job(name=name)
+    def failing() -> None:
+        breaks()
+
+    return failing.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
+
+
+def hear_of(instance: DagsterInstance, failed: ExecuteInProcessResult) -> None:
+    """What Dagster does when a run has failed."""
+    context = build_run_status_sensor_context(
+        "failed_runs", failed.get_run_failure_event(), instance, failed.dagster_run
+    )
+    sensors.failed_runs(context.for_run_failure())
+
+
 @pytest.mark.parametrize(
     ("tags", "notices"), [({}, 1), ({FAILURES_TAG: "1"}, 0), ({FAILURES_TAG: "2"}, 1)]
 )
 def test_a_failed_run_is_told_with_its_reason(
     home: Home, instance: DagsterInstance, told: list[Notice], tags: dict[str, str], notices: int
 ) -> None:
-    @op
-    def breaks() -> None:
-        raise OSError("no space left")
-
-    @job
-    def load_weeks() -> None:
-        breaks()
-
-    done = load_weeks.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
-    context = build_run_status_sensor_context(
-        "failed_runs", done.get_run_failure_event(), instance, done.dagster_run
-    )
-    sensors.failed_runs(context.for_run_failure())
+    home.land_weeks(3)
+    home.refresh()
+    run = fail(instance, "load_weeks", tags)
+    hear_of(instance, run)
     assert len(told) == notices
     for notice in told:
         assert notice.subject == "load_weeks failed"
         assert "breaks: OSError: no space left" in notice.text
-        assert done.run_id in notice.text
+        assert run.run_id in notice.text
+
+
+def test_a_run_that_fails_when_its_work_is_recorded_is_told_at_once(
+    home: Home, instance: DagsterInstance, told: list[Notice]
+) -> None:
+    home.land_weeks(3)
+    home.refresh()
+    home.load()
+    first = fail(instance, "build_week", {FAILURES_TAG: "0"})
+    hear_of(instance, first)
+    assert told == []
+    home.build(week(2))
+    last = fail(instance, "build_week", {FAILURES_TAG: "1"})
+    # The first was tried again, whatever became of that.
+    hear_of(instance, first)
+    assert told == []
+    hear_of(instance, last)
+    assert [notice.subject for notice in told] == ["build_week failed"]
+    assert "is not tried again" in told[0].text
+
+
+def test_a_look_that_fails_and_then_waits_for_files_to_rest_is_tried_again(
+    home: Home,
+    instance: DagsterInstance,
+    told: list[Notice],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patient = home.settings.model_copy(update={"landing_quiet_seconds": 3600})
+    monkeypatch.setattr(sensors, "SETTINGS", patient)
+    home.land_weeks(3)
+    hear_of(instance, fail(instance, "refresh_landing", {FAILURES_TAG: "0"}))
+    assert told == []
 
 
 def late_weeks(instance: DagsterInstance, cursor: str | None) -> tuple[str, str | None]:
