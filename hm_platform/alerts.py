@@ -15,6 +15,11 @@ from hm_platform.notifying import Notice
 FAILURES_TAG = "hm_platform/failures_before"
 """Run tag of the sensor's: how many runs with the same work have failed in a row before it."""
 
+JOB_FAILURES_TAG = "hm_platform/failures_of_the_job_before"
+"""Run tag of the sensor's: how many runs of the same job have failed in a row before it, whatever
+they were to do. Other files make other work, so that of all that come nothing may ever be read, and
+yet no work fail thrice."""
+
 LATE_AFTER = timedelta(hours=36)
 """From the end of a week to when its recommendations are late: a night for the files to come in,
 and a day for somebody to mend what went wrong."""
@@ -42,12 +47,19 @@ def failure_notice(
         )
     elif FAILURES_TAG in tags:
         failures = int(tags[FAILURES_TAG]) + 1
-        if failures < REPORTED_FROM:
+        of_job = int(tags.get(JOB_FAILURES_TAG, 0)) + 1
+        if failures >= REPORTED_FROM:
+            row = f"It has failed {failures} times in a row and"
+        elif _is_told(of_job):
+            row = (
+                f"The {of_job - 1} runs of {job} before it have failed too, whatever the files. It"
+            )
+        else:
             return None
         pause = PAUSES[min(failures, len(PAUSES)) - 1]
         again = (
-            f"It has failed {failures} times in a row and is tried again in {_words(pause)}, or "
-            f"at once when files change. What was published stays."
+            f"{row} is tried again in {_words(pause)}, or at once when files change. What was "
+            f"published stays."
         )
     return Notice(f"{job}{about} failed", f"{reason}\n{again} (run {run_id})", "error")
 
@@ -95,6 +107,13 @@ def late_notice(week: date, last_day: date | None, state: str) -> Notice:
         f"are still served. {why[0].upper()}{why[1:]}.",
         "warning",
     )
+
+
+def _is_told(failures: int) -> bool:
+    """Whether people are told of so many failures of a job in a row: of 3, 6, 12, 24 and so on, as
+    it may fail every few minutes."""
+    times, rest = divmod(failures, REPORTED_FROM)
+    return rest == 0 and times.bit_count() == 1
 
 
 def _words(pause: timedelta) -> str:

@@ -29,6 +29,7 @@ from dagster import (
 
 from hm_platform.alerts import (
     FAILURES_TAG,
+    JOB_FAILURES_TAG,
     failure_notice,
     late_notice,
     late_week,
@@ -60,6 +61,8 @@ from hm_platform.working import at_work
 STATUS = DefaultSensorStatus.RUNNING if SETTINGS.automation == "on" else DefaultSensorStatus.STOPPED
 NOT_PASSED = "serving__publications_the_model_passed"
 """The step of the check that fails when a week is not served by its own model."""
+LOOK_BACK = 20
+"""Runs that people started, which say nothing of those before them, that are looked through."""
 
 
 @sensor(
@@ -89,7 +92,11 @@ def landing_zone(context: SensorEvaluationContext) -> SensorResult | SkipReason:
                 job_name=work.job,
                 partition_key=work.partition,
                 asset_selection=[AssetKey.from_user_string(key) for key in work.assets] or None,
-                tags={**work.tags, FAILURES_TAG: str(found.failures)},
+                tags={
+                    **work.tags,
+                    FAILURES_TAG: str(found.failures),
+                    JOB_FAILURES_TAG: str(_failures_of(context.instance, work.job)),
+                },
             )
         ]
     )
@@ -146,6 +153,20 @@ def _attempts(instance: DagsterInstance, key: str) -> list[Attempt]:
     ]
 
 
+def _failures_of(instance: DagsterInstance, job: str) -> int:
+    """How many runs of a job have failed in a row, whatever they were to do."""
+    ended = RunsFilter(job_name=job, statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE])
+    failures = 0
+    for run in instance.get_runs(ended, limit=LOOK_BACK):
+        if run.status == DagsterRunStatus.SUCCESS:
+            break
+        failures += 1
+        if JOB_FAILURES_TAG in run.tags:
+            # It knows of those before it.
+            return failures + int(run.tags[JOB_FAILURES_TAG])
+    return failures
+
+
 def _waiting(later: Sequence[Later]) -> str:
     first = min(later, key=lambda each: each.until)
     weeks = f" of {first.work.weeks[0]} to {first.work.weeks[1]}" if first.work.weeks else ""
@@ -159,8 +180,9 @@ def _waiting(later: Sequence[Later]) -> str:
     name="failed_runs",
     default_status=STATUS,
     description="Sends a notice (HM_NOTIFY) about a run that failed. One that the sensor started "
-    "is tried again first: from its third failure in a row on. It does so at once about a model "
-    "that did not pass, and about a run that is not tried again since what it had to do is done.",
+    "is tried again first: from its third failure in a row on, or with the third, sixth, twelfth "
+    "(and so on) of its job in a row, whatever the files. It does so at once about a model that "
+    "did not pass, and about a run that is not tried again since what it had to do is done.",
 )
 def failed_runs(context: RunFailureSensorContext) -> None:
     run = context.dagster_run

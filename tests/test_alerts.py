@@ -6,6 +6,7 @@ import pytest
 
 from hm_platform.alerts import (
     FAILURES_TAG,
+    JOB_FAILURES_TAG,
     LATE_AFTER,
     failure_notice,
     late_notice,
@@ -48,6 +49,19 @@ def test_from_the_third_failure_in_a_row_on_people_are_told(failures: int, says:
     assert says in notice.text
     assert "What was published stays." in notice.text
     assert "abc" in notice.text
+
+
+def test_of_a_job_that_fails_with_whatever_files_people_are_told_more_and_more_seldom() -> None:
+    told = []
+    for before in range(100):
+        tags = {**failed_before(0), JOB_FAILURES_TAG: str(before)}
+        if notice := failure_notice("refresh_landing", tags, "abc", "why"):
+            told.append(before + 1)
+            assert f"The {before} runs of refresh_landing before it have failed too" in notice.text
+            assert "It is tried again in a moment, or at once when files change" in notice.text
+    assert told == [3, 6, 12, 24, 48, 96]
+    # The third failure with the same work is told whatever others do.
+    assert failure_notice("load_weeks", {**failed_before(2), JOB_FAILURES_TAG: "4"}, "abc", "why")
 
 
 def test_a_failed_run_of_a_persons_is_always_told_and_that_nobody_tries_it_again() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from dagster import (
 )
 
 from hm_platform import schedules, sensors
-from hm_platform.alerts import FAILURES_TAG, LATE_AFTER
+from hm_platform.alerts import FAILURES_TAG, JOB_FAILURES_TAG, LATE_AFTER
 from hm_platform.building import build_lock
 from hm_platform.calendar import WEEK
 from hm_platform.landing.entry import Entry, from_table, to_table
@@ -148,6 +148,26 @@ def test_of_an_attempt_there_is_one_run_and_the_next_attempt_is_another(
         assert again.tags[FAILURES_TAG] == str(failures)
         keys.add(again.run_key)
     assert len(keys) == 15
+
+
+def test_failures_of_a_job_are_counted_over_all_files(
+    home: Home, instance: DagsterInstance, repository: RepositoryDefinition
+) -> None:
+    def ends(tags: Mapping[str, str], status: DagsterRunStatus) -> None:
+        instance.add_run(DagsterRun("refresh_landing", tags=tags, status=status))
+
+    for failures in range(30):
+        home.land(f"{failures}.csv", week(0))
+        looks = request(instance, repository)
+        assert (looks.tags[FAILURES_TAG], looks.tags[JOB_FAILURES_TAG]) == ("0", str(failures))
+        ends(looks.tags, DagsterRunStatus.FAILURE)
+    # A person's say nothing of those before them, and what was cancelled did not fail.
+    ends({}, DagsterRunStatus.FAILURE)
+    ends({}, DagsterRunStatus.CANCELED)
+    home.land("more.csv", week(0))
+    assert request(instance, repository).tags[JOB_FAILURES_TAG] == "31"
+    ends({}, DagsterRunStatus.SUCCESS)
+    assert request(instance, repository).tags[JOB_FAILURES_TAG] == "0"
 
 
 def test_the_sensor_says_why_it_asks_for_nothing(
