@@ -74,11 +74,17 @@ def build(
     from hm_platform.building import NotPassedError
     from hm_platform.building import build as build_week
     from hm_platform.cli.board import print_board
+    from hm_platform.cli.telling import tell
+    from hm_platform.running import RunFailedError
 
     settings = load_settings()
     try:
         built = build_week(settings, week, say)
+    except RunFailedError as error:
+        tell(error, settings)
+        raise
     except NotPassedError as error:
+        tell(error, settings)
         # The week is built and published: what there is to see is what the model would have scored.
         print_board(settings, error.week)
         raise
