@@ -85,10 +85,21 @@ def late_week(
     last_day : of the newest landed purchase; None when there is none
     now : in UTC
     """
-    over = calendar.week_of((now - LATE_AFTER).date()) - WEEK
+    over = _due(calendar, now)
     if last_day is None or last_day < over - LIVING or over < calendar.first_week:
         return None
     return over if max(published, default=date.min) < over else None
+
+
+def unseen_week(calendar: Calendar, seen: date | None, now: datetime) -> date | None:
+    """The week that should be published while nobody can look whether it is, or None.
+
+    seen : the last week that was published when somebody could, or that people were told about
+    now : in UTC
+    """
+    over = _due(calendar, now)
+    # Where the last one is older than that, nothing may be sold any more.
+    return over if seen is not None and over - LIVING <= seen < over else None
 
 
 def late_notice(week: date, last_day: date | None, state: str) -> Notice:
@@ -107,6 +118,21 @@ def late_notice(week: date, last_day: date | None, state: str) -> Notice:
         f"are still served. {why[0].upper()}{why[1:]}.",
         "warning",
     )
+
+
+def unseen_notice(week: date, why: str) -> Notice:
+    """The notice about a week that may be late: nobody can tell, and ``why``."""
+    return Notice(
+        f"week {week} may be late",
+        f"It should have recommendations by now, and what is published cannot be looked up: {why}\n"
+        f"As long as that is so, nothing is loaded or built either.",
+        "warning",
+    )
+
+
+def _due(calendar: Calendar, now: datetime) -> date:
+    """The newest week that is late now if it is not published."""
+    return calendar.week_of((now - LATE_AFTER).date()) - WEEK
 
 
 def _is_told(failures: int) -> bool:

@@ -8,7 +8,7 @@ Sensors and nothing else; what is out of date is told by ``catching_up``, when i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from dagster import (
     AssetKey,
@@ -34,6 +34,8 @@ from hm_platform.alerts import (
     late_notice,
     late_week,
     not_passed_notice,
+    unseen_notice,
+    unseen_week,
 )
 from hm_platform.assets.partitions import SETTINGS
 from hm_platform.attempts import Attempt, Later, Ready, next_run
@@ -222,20 +224,29 @@ def _tried_again(instance: DagsterInstance, run: DagsterRun) -> bool:
     minimum_interval_seconds=900,
     default_status=STATUS,
     description="Sends a notice (HM_NOTIFY), once for each week, when a week is over for a day and "
-    "a half and has no recommendations. Its cursor is the last week that it told about.",
+    "a half and has no recommendations, or nobody can look whether it has. Its cursor is the last "
+    "week that it saw published or told about.",
 )
 def late_weeks(context: SensorEvaluationContext) -> SkipReason:
+    now = datetime.now(UTC)
+    seen = date.fromisoformat(context.cursor) if context.cursor else None
     try:
         records = read_records(SETTINGS, wait_s=2)
     except PlatformError as error:
-        return SkipReason(f"not now: {error}")
+        unseen = unseen_week(SETTINGS.calendar, seen, now)
+        if unseen is None:
+            return SkipReason(f"not now: {error}")
+        notify(unseen_notice(unseen, str(error)), SETTINGS)
+        context.update_cursor(str(unseen))
+        return SkipReason(f"week {unseen} may be late, and people are told: {error}")
     entries = [entry for entry in records.entries if entry.state == "loaded"]
     last_day = max((entry.last_day for entry in entries if entry.last_day), default=None)
-    now = datetime.now(UTC)
     week = late_week(SETTINGS.calendar, records.published, last_day, now)
     if week is None:
+        if records.published:
+            context.update_cursor(str(max([*records.published, seen or date.min])))
         return SkipReason("no week is late")
-    if context.cursor == str(week):
+    if week == seen:
         return SkipReason(f"week {week} is late, and people were told")
     state = look(SETTINGS, context.instance, now)
     doing = state if isinstance(state, str) else f"{state.work.job} is about to start"

@@ -12,6 +12,7 @@ from hm_platform.alerts import (
     late_notice,
     late_week,
     not_passed_notice,
+    unseen_week,
 )
 from hm_platform.calendar import WEEK, Calendar
 
@@ -137,6 +138,18 @@ def test_a_shop_that_has_not_sold_for_long_owes_no_week() -> None:
     assert late(last_day=LATE - 5 * WEEK) == LATE
     assert late(last_day=LATE - 5 * WEEK - timedelta(days=1)) is None
     assert late(last_day=None) is None
+
+
+def test_while_nobody_can_look_the_week_after_the_last_seen_becomes_late_as_any() -> None:
+    def unseen(seen: date | None, now: datetime = END + LATE_AFTER) -> date | None:
+        return unseen_week(CALENDAR, seen, now)
+
+    assert unseen(LATE - WEEK, END + LATE_AFTER - timedelta(hours=1)) is None
+    assert unseen(LATE - WEEK) == LATE
+    assert unseen(LATE) is None
+    assert unseen(None) is None
+    # A shop that has long been closed.
+    assert unseen(LATE - 6 * WEEK) is None
 
 
 def test_nothing_is_due_before_the_first_week_is_over() -> None:

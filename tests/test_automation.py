@@ -33,6 +33,7 @@ from hm_platform.calendar import WEEK
 from hm_platform.landing.entry import Entry, from_table, to_table
 from hm_platform.notifying import Notice
 from hm_platform.settings import Settings
+from hm_platform.storage.tables import TableError
 from hm_platform.storage.taking_turns import taking_turns
 from tests.home import FIRST, Home, now, week
 
@@ -278,6 +279,30 @@ def test_a_late_week_is_told_once(
 
     home.record("serving", "publications", "week", {due: "made"})
     assert late_weeks(instance, cursor)[0] == "no week is late"
+
+
+def test_a_week_that_nobody_can_look_up_is_told_once_when_it_would_be_late(
+    home: Home, instance: DagsterInstance, told: list[Notice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = home.settings.calendar.week_of((now() - LATE_AFTER).date()) - WEEK
+    home.record("serving", "publications", "week", {due - WEEK: "made"})
+    seen = late_weeks(instance, None)[1]
+    assert seen == str(due - WEEK)
+
+    def held(*_: object, **__: object) -> None:
+        raise TableError("the warehouse has been in use by another process")
+
+    monkeypatch.setattr(sensors, "read_records", held)
+    said, cursor = late_weeks(instance, seen)
+    assert (said.split(":")[0], cursor) == (
+        f"week {due} may be late, and people are told",
+        str(due),
+    )
+    assert [notice.subject for notice in told] == [f"week {due} may be late"]
+    assert "in use by another process" in told[0].text
+    for quiet in (cursor, None, str(due - 6 * WEEK)):
+        assert late_weeks(instance, quiet)[0].startswith("not now: the warehouse has been in use")
+    assert len(told) == 1
 
 
 def test_what_is_held_back_is_missing_in_a_late_week(
