@@ -57,7 +57,7 @@ from hm_platform.errors import PlatformError
 from hm_platform.jobs import build_week, load_weeks, refresh_landing
 from hm_platform.notifying import notify
 from hm_platform.runs import first_failure
-from hm_platform.settings import Settings
+from hm_platform.settings import Settings, changed_since
 from hm_platform.working import at_work
 
 STATUS = DefaultSensorStatus.RUNNING if SETTINGS.automation == "on" else DefaultSensorStatus.STOPPED
@@ -79,7 +79,7 @@ LOOK_BACK = 20
     "what the warehouse says it was made from.",
 )
 def landing_zone(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-    found = look(SETTINGS, context.instance, datetime.now(UTC))
+    found = _next(context.instance, datetime.now(UTC))
     if isinstance(found, str):
         return SkipReason(found)
     work = found.work
@@ -102,6 +102,10 @@ def landing_zone(context: SensorEvaluationContext) -> SensorResult | SkipReason:
             )
         ]
     )
+
+
+def _next(instance: DagsterInstance, now: datetime) -> Ready | str:
+    return changed_since(SETTINGS) or look(SETTINGS, instance, now)
 
 
 def look(settings: Settings, instance: DagsterInstance, now: datetime) -> Ready | str:
@@ -248,7 +252,7 @@ def late_weeks(context: SensorEvaluationContext) -> SkipReason:
         return SkipReason("no week is late")
     if week == seen:
         return SkipReason(f"week {week} is late, and people were told")
-    state = look(SETTINGS, context.instance, now)
+    state = _next(context.instance, now)
     doing = state if isinstance(state, str) else f"{state.work.job} is about to start"
     notify(late_notice(week, last_day, doing), SETTINGS)
     context.update_cursor(str(week))

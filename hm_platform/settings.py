@@ -209,6 +209,25 @@ def load_settings() -> Settings:
         raise SettingsError("; ".join(map(_problem, error.errors()))) from None
 
 
+def changed_since(settings: Settings) -> str | None:
+    """Which settings a process that starts now would read otherwise, or why it could read none.
+
+    None where it would read ``settings``. A run is such a process: what it makes with others than
+    its sensor's would never be what the sensor wants.
+    """
+    try:
+        now = load_settings()
+    except (SettingsError, OSError, ValueError) as error:
+        return f".env cannot be used any more: {error}"
+    names = [
+        name for name in Settings.model_fields if getattr(now, name) != getattr(settings, name)
+    ]
+    if not names:
+        return None
+    changed = ", ".join(f"HM_{name.upper()}" for name in names)
+    return f"{changed} changed in .env since the daemon started: restart it"
+
+
 def _problem(error: ErrorDetails) -> str:
     """A setting, its value unless that is a secret, and what is wrong with it."""
     if not error["loc"]:

@@ -45,6 +45,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     home = Home.at(tmp_path, landing_quiet_seconds=0)
     for module in (sensors, schedules):
         monkeypatch.setattr(module, "SETTINGS", home.settings)
+    monkeypatch.setattr("hm_platform.settings.load_settings", lambda: home.settings)
     return home
 
 
@@ -171,14 +172,38 @@ def test_failures_of_a_job_are_counted_over_all_files(
     assert request(instance, repository).tags[JOB_FAILURES_TAG] == "0"
 
 
+def why_none(instance: DagsterInstance, repository: RepositoryDefinition) -> str:
+    """What the sensor says when it asks for nothing."""
+    context = build_sensor_context(instance, repository_def=repository)
+    tick = sensors.landing_zone.evaluate_tick(context)
+    assert tick.run_requests == []
+    return tick.skip_message or ""
+
+
 def test_the_sensor_says_why_it_asks_for_nothing(
     instance: DagsterInstance, repository: RepositoryDefinition
 ) -> None:
     # In the home of all tests, with the settings that were read at import.
-    context = build_sensor_context(instance, repository_def=repository)
-    tick = sensors.landing_zone.evaluate_tick(context)
-    assert tick.skip_message == "nothing has landed"
-    assert tick.run_requests == []
+    assert why_none(instance, repository) == "nothing has landed"
+
+
+def test_nothing_is_asked_for_by_settings_that_a_run_would_not_have(
+    instance: DagsterInstance,
+    repository: RepositoryDefinition,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # The environment comes first, for the daemon as for its runs.
+    (tmp_path / ".env").write_text("HM_TRAIN_WEEKS=52\n")
+    assert why_none(instance, repository) == "nothing has landed"
+    monkeypatch.delenv("HM_TRAIN_WEEKS")
+    (tmp_path / ".env").write_text("HM_TRAIN_WEEKS=52\nHM_SEED=7\n")
+    said = "HM_TRAIN_WEEKS, HM_SEED changed in .env since the daemon started: restart it"
+    assert why_none(instance, repository) == said
+    for broken in (b"HM_SEED=seven\n", b"HM_SEDE=7\n", b"HM_SEED=\xff\n"):
+        (tmp_path / ".env").write_bytes(broken)
+        assert why_none(instance, repository).startswith(".env cannot be used any more: ")
 
 
 def fail(instance: DagsterInstance, name: str, tags: dict[str, str]) -> ExecuteInProcessResult:
