@@ -1,4 +1,4 @@
-"""The sensors and the schedule as Dagster evaluates them."""
+"""The sensors as Dagster evaluates them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,31 +20,27 @@ from dagster import (
     RunRequest,
     SkipReason,
     build_run_status_sensor_context,
-    build_schedule_context,
     build_sensor_context,
     job,
     op,
 )
 
-from hm_platform import schedules, sensors
+from hm_platform import sensors
 from hm_platform.alerts import FAILURES_TAG, JOB_FAILURES_TAG, LATE_AFTER
-from hm_platform.building import build_lock
 from hm_platform.calendar import WEEK
 from hm_platform.landing.entry import Entry, from_table, to_table
 from hm_platform.notifying import Notice
 from hm_platform.settings import Settings
 from hm_platform.storage.tables import TableError
-from hm_platform.storage.taking_turns import taking_turns
-from tests.home import FIRST, Home, now, week
+from tests.home import Home, now, week
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """The home of the sensors and the schedule; nobody waits there for files to rest."""
+    """The home of the sensors; nobody waits there for files to rest."""
     monkeypatch.setattr("hm_platform.landing.index.SETTLED_S", 0)
     home = Home.at(tmp_path, landing_quiet_seconds=0)
-    for module in (sensors, schedules):
-        monkeypatch.setattr(module, "SETTINGS", home.settings)
+    monkeypatch.setattr(sensors, "SETTINGS", home.settings)
     monkeypatch.setattr("hm_platform.settings.load_settings", lambda: home.settings)
     return home
 
@@ -52,13 +48,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def instance() -> Iterator[DagsterInstance]:
     with DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Iterator[DagsterInstance]:
-    """A record on disk: a schedule that is tested opens its own."""
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
         yield instance
 
 
@@ -340,80 +329,6 @@ def test_what_is_held_back_is_missing_in_a_late_week(
     home.write("raw", "landed_files", to_table([*from_table(home.records.index), held]))
     late_weeks(instance, None)
     assert f"of {due}: files are missing" in told[0].text
-
-
-def night(kept: DagsterInstance, after: date) -> RunRequest | SkipReason:
-    """What the schedule says in the night after this week."""
-    at = datetime.combine(after + WEEK, time(3), UTC)
-    found = schedules.monday_night(build_schedule_context(kept, scheduled_execution_time=at))
-    assert isinstance(found, RunRequest | SkipReason)
-    return found
-
-
-def why_not(kept: DagsterInstance, after: date) -> str:
-    found = night(kept, after)
-    assert isinstance(found, SkipReason), found
-    return found.skip_message or ""
-
-
-def test_the_nights_hours_come_after_the_last_day_of_a_week() -> None:
-    hours, weekday = schedules.NIGHT_AFTER.split()[1], schedules.NIGHT_AFTER.split()[-1]
-    assert (hours, int(weekday)) == ("3-5", FIRST.isoweekday() % 7)
-
-
-def test_the_schedule_builds_a_week_that_nobody_has_built(
-    home: Home, kept: DagsterInstance
-) -> None:
-    home.land_weeks(3)
-    home.refresh()
-    home.load()
-    found = night(kept, week(2))
-    assert isinstance(found, RunRequest)
-    assert (found.partition_key, found.run_key) == (str(week(2)), str(week(2)))
-    home.build(week(2))
-    assert why_not(kept, week(2)) == f"week {week(2)} is published and up to date"
-    home.land("late.csv", week(1))
-    assert isinstance(night(kept, week(2)), RunRequest)
-
-
-def test_the_schedule_starts_nothing_beside_what_goes_on(home: Home, kept: DagsterInstance) -> None:
-    home.land_weeks(3)
-    home.refresh()
-    home.load()
-    run = kept.add_run(DagsterRun("build_week", status=DagsterRunStatus.STARTED))
-    assert why_not(kept, week(2)).startswith("a run is going on (build_week, ")
-    kept.report_run_canceled(run)
-    with taking_turns(build_lock(home.settings)):
-        assert why_not(kept, week(2)) == "`hm build` is going on: after it"
-    assert isinstance(night(kept, week(2)), RunRequest)
-
-
-def test_the_schedule_builds_no_week_whose_purchases_are_missing(
-    home: Home, kept: DagsterInstance
-) -> None:
-    home.land_weeks(3)
-    home.land("half.csv", week(3) + timedelta(days=3))
-    home.refresh()
-    home.load()
-    for lacking in (week(3), week(4)):
-        said = f"purchases of week {lacking} are missing, and no file is left to read"
-        assert why_not(kept, lacking) == said
-    # What nobody has read yet may have them.
-    home.land("other_half.csv", week(3) + timedelta(days=6))
-    assert isinstance(night(kept, week(3)), RunRequest)
-
-
-def test_the_schedule_leaves_a_shop_alone_that_sells_nothing_or_has_nothing_loaded(
-    home: Home, kept: DagsterInstance
-) -> None:
-    assert "no week is loaded yet" in why_not(kept, week(2))
-    home.land_weeks(3)
-    home.refresh()
-    assert "no week is loaded yet" in why_not(kept, week(2))
-    home.load()
-    home.land("unread.csv", week(2))
-    assert isinstance(night(kept, week(7)), RunRequest)
-    assert why_not(kept, week(8)) == f"nothing has been sold since {week(2)}: no week is due"
 
 
 def test_automation_can_be_turned_off() -> None:
