@@ -93,7 +93,9 @@ def read_layout(file: LandedFile) -> Layout:
     """
     skip, line, first = 0, b"", b""
     for line in first_lines(file):
-        first = (line if skip else line.removeprefix(codecs.BOM_UTF8)).strip()
+        first = line if skip else line.removeprefix(codecs.BOM_UTF8)
+        # A tab at an end stands beside a column without a name.
+        first = first.strip(b" \n") if first.strip() else b""
         # A blank line may be so long that it comes in pieces.
         skip += bool(first) or line.endswith(b"\n")
         if first:
