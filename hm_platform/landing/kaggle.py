@@ -20,13 +20,8 @@ import duckdb
 
 from hm_platform.landing.content import examine
 from hm_platform.landing.errors import LandingError
-from hm_platform.landing.records import (
-    Layout,
-    csv_address,
-    fields_sql,
-    lines_sql,
-    read_layout,
-)
+from hm_platform.landing.layout import Layout, read_layout
+from hm_platform.landing.records import csv_address, fields_sql, lines_sql
 from hm_platform.landing.relation import columns_fault
 from hm_platform.landing.session import Session
 from hm_platform.landing.writing import Landed, Tally, replacing
