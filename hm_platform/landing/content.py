@@ -176,12 +176,14 @@ def first_lines(file: LandedFile) -> Iterator[bytes]:
             yield line.encode("latin-1")
 
 
-def write_plain(file: LandedFile, path: Path) -> None:
+def write_plain(file: LandedFile, path: Path) -> bool:
     """Write the text of ``file`` to ``path`` so that it is plain (see Content).
 
     Lines stay lines: every kind of line end becomes a line feed, what is not UTF-8 becomes DAMAGE,
-    and a line over LINE_LIMIT characters keeps its first LINE_LIMIT + 1.
+    and a line over LINE_LIMIT characters keeps its first LINE_LIMIT + 1. Returns whether every line
+    is whole.
     """
+    whole = True
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     lines = io.IncrementalNewlineDecoder(decoder, translate=True)
     written = 0  # characters of the line that the block before ended in
@@ -196,11 +198,14 @@ def write_plain(file: LandedFile, path: Path) -> None:
             kept_back = "" if ended else _start_of_separator(text)
             text = text[: len(text) - len(kept_back)].replace(SEPARATOR, DAMAGE)
             head, feed, rest = text.partition("\n")
-            plain.write(head[: max(0, LINE_LIMIT + 1 - written)])
+            room = max(0, LINE_LIMIT + 1 - written)
+            plain.write(head[:room])
+            whole = whole and len(head) <= room
             written += len(head)
             if feed:
                 plain.write(feed + rest)
                 written = len(rest) - (rest.rfind("\n") + 1)
+    return whole
 
 
 def _start_of_separator(text: str) -> str:

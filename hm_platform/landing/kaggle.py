@@ -151,7 +151,8 @@ def _pick(
 
 
 def _fields(session: Session, source: LandedFile, layout: Layout) -> str:
-    lines = lines_sql(csv_address(session, source, examine(source)), layout.skip)
+    address, _ = csv_address(session, source, examine(source))
+    lines = lines_sql(address, layout.skip)
     return f"SELECT line, {fields_sql(layout.delimiter)} AS f FROM ({lines})"
 
 

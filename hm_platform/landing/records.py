@@ -40,25 +40,27 @@ def records(session: Session, file: LandedFile, content: Content) -> Records:
 
 
 def _csv_records(session: Session, file: LandedFile, content: Content, layout: Layout) -> Records:
-    address = csv_address(session, file, content)
+    address, is_whole = csv_address(session, file, content)
     if file.dataset != "transactions" and content.has_quotes:
-        whole = _quoted_records(session, file, content, address, layout)
-        if whole is not None:
-            return whole
+        # Of a line that was cut, a record would be what is left of it.
+        quoted = _quoted_records(session, file, content, address, layout) if is_whole else None
+        if quoted is not None:
+            return quoted
         joined = _joined_lines(session, address, layout)
         if joined is not None:
             return _split_records(file, content, joined, layout, breaks="")
     return _split_records(file, content, lines_sql(address, layout.skip), layout)
 
 
-def csv_address(session: Session, file: LandedFile, content: Content) -> str:
-    """The first arguments of read_csv: ``file``, or a plain copy of it where it is not plain."""
+def csv_address(session: Session, file: LandedFile, content: Content) -> tuple[str, bool]:
+    """The first arguments of read_csv, ``file`` or a plain copy of it where it is not plain, and
+    whether every line is whole there."""
     if content.is_plain:
         compression = "gzip" if file.is_gzip else "none"
-        return f"{session.address(file.fetch())}, compression='{compression}'"
+        return f"{session.address(file.fetch())}, compression='{compression}'", True
     copy = session.scratch()
-    write_plain(file, copy)
-    return f"{sql_text(str(copy))}, compression='none'"
+    is_whole = write_plain(file, copy)
+    return f"{sql_text(str(copy))}, compression='none'", is_whole
 
 
 def lines_sql(address: str, skip: int) -> str:
@@ -110,13 +112,9 @@ def _split_records(
     breaks : the characters that break lines and are in none of them
     """
     columns, n = COLUMNS[file.dataset], len(layout.names)
-    overlong = f"strlen(line) > {LINE_LIMIT} AND length(line) > {LINE_LIMIT}"
+    overlong = _overlong("strlen(line)", "line")
     refusals = [
-        Refusal(
-            overlong,
-            None,
-            f"a line of over {LINE_LIMIT:,} characters",
-        ),
+        overlong,
         Refusal("f IS NULL", None, "broken quoting"),
         Refusal(f"len(f) < {n}", None, f"too few fields ({n} expected)"),
         Refusal(f"len(f) > {n}", None, f"too many fields ({n} expected)"),
@@ -129,7 +127,7 @@ def _split_records(
         types=(TEXT_TYPE,) * len(columns),
         columns=layout.columns,
         number=None,
-        record=f"CASE WHEN {overlong} THEN left(line, {LINE_LIMIT}) ELSE line END",
+        record=f"CASE WHEN {overlong.condition} THEN left(line, {LINE_LIMIT}) ELSE line END",
         refusals=tuple(refusals),
         lacking=breaks + ("" if content.has_underscores else "_"),
     )
@@ -187,15 +185,23 @@ def _quoted_records(
         return None
     whole = ", ".join(f"coalesce({cell}, '')" for cell in cells)
     record = f"concat_ws({sql_text(layout.delimiter)}, {whole})"
+    size = " + ".join(f"coalesce(strlen({cell}), 0)" for cell in cells)
+    overlong = _overlong(size, f"concat({', '.join(cells)})")
     return Records(
         source=source,
         fields=tuple(field_named(c.name, layout.names, cells.__getitem__) for c in columns),
         types=(TEXT_TYPE,) * len(columns),
         columns=layout.columns,
         number=None,
-        record=record,
-        refusals=() if content.is_ascii else (_damaged(record),),
+        record=f"CASE WHEN {overlong.condition} THEN left({record}, {LINE_LIMIT}) ELSE {record} END",
+        refusals=(overlong,) if content.is_ascii else (_damaged(record), overlong),
     )
+
+
+def _overlong(size: str, text: str) -> Refusal:
+    """``size`` : the bytes of ``text``, which take less time to count than its characters."""
+    condition = f"{size} > {LINE_LIMIT} AND length({text}) > {LINE_LIMIT}"
+    return Refusal(condition, None, f"a line of over {LINE_LIMIT:,} characters")
 
 
 def _damaged(text: str) -> Refusal:
