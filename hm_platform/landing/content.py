@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -30,8 +31,12 @@ SEPARATOR = "\x01\x02\x03\x04"
 HASH = "blake3:"
 """How a hash of content begins. Of two algorithms, equal content would have two hashes."""
 
-DAMAGE = "\ufffd"
-"""Stands where bytes were no text (Unicode's own character for that)."""
+DAMAGE = "\ufffd\\x"
+"""Begins what a plain copy has in the place of bytes that were no text: Unicode's own character for
+that, and the bytes as ``\\xf6``."""
+
+NO_TEXT = re.compile(rb"[\x80-\xc1\xf5-\xff]*")
+"""Bytes that are no UTF-8 wherever they stand, but behind the beginning of a character."""
 
 LINE_LIMIT = 500_000
 """The most characters of a line: at four bytes each, what DuckDB takes for a line by default."""
@@ -43,7 +48,7 @@ class Content:
 
     hash : ``blake3:`` and hex, of a ``.gz`` file's unpacked bytes, so it equals the plain file's
     empty : nothing but white space at most
-    is_ascii : whether all bytes are ASCII
+    is_text : whether it is UTF-8 and has no SEPARATOR, so that a plain copy has the very same text
     has_quotes, has_underscores : whether any is a double quote, or a low line
     is_plain : UTF-8 with one kind of line end, no line of two megabytes, no SEPARATOR, and one
         member and no more where it is gzipped: what DuckDB reads line by line without surprises
@@ -51,7 +56,7 @@ class Content:
 
     hash: str
     empty: bool
-    is_ascii: bool
+    is_text: bool
     has_quotes: bool
     has_underscores: bool
     is_plain: bool
@@ -120,7 +125,7 @@ def examine(file: LandedFile) -> Content:
             return Content(HASH + digest.hexdigest(), empty, False, False, True, True)
         decoder = codecs.getincrementaldecoder("utf-8")()
         is_ascii = is_utf8 = is_plain = empty = True
-        has_quotes = has_underscores = False
+        has_separator = has_quotes = has_underscores = False
         line_ends: set[bytes] = set()
         length, tail = 0, b""
         while block := stream.read(BLOCK):
@@ -142,7 +147,7 @@ def examine(file: LandedFile) -> Content:
             is_plain = is_plain and (b"\n" in block or len(block) < BLOCK)
             # To search for a single byte is a hundred times as fast, and texts do not hold it.
             if b"\x01" in block or b"\x01" in tail:
-                is_plain = is_plain and SEPARATOR.encode() not in tail + block
+                has_separator = has_separator or SEPARATOR.encode() in tail + block
             tail = block[-len(SEPARATOR) :]
         # Some stores pad with zeros, which DuckDB takes for a damaged member.
         if isinstance(stream, gzip.GzipFile) and isinstance(stream.fileobj, _Packed):
@@ -151,10 +156,9 @@ def examine(file: LandedFile) -> Content:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             is_utf8 = False
-    is_plain = is_plain and is_utf8 and line_ends in (set(), {b"\n"}, {b"\r\n"})
-    return Content(
-        HASH + digest.hexdigest(), empty, is_ascii, has_quotes, has_underscores, is_plain
-    )
+    is_text = is_utf8 and not has_separator
+    is_plain = is_plain and is_text and line_ends in (set(), {b"\n"}, {b"\r\n"})
+    return Content(HASH + digest.hexdigest(), empty, is_text, has_quotes, has_underscores, is_plain)
 
 
 def _line_ends(block: bytes) -> set[bytes]:
@@ -179,13 +183,14 @@ def first_lines(file: LandedFile) -> Iterator[bytes]:
 def write_plain(file: LandedFile, path: Path) -> bool:
     """Write the text of ``file`` to ``path`` so that it is plain (see Content).
 
-    Lines stay lines: every kind of line end becomes a line feed, what is not UTF-8 becomes DAMAGE,
-    and a line over LINE_LIMIT characters keeps its first LINE_LIMIT + 1. Returns whether every line
-    is whole.
+    Lines stay lines: every kind of line end becomes a line feed, what is not UTF-8 or a SEPARATOR
+    is told behind DAMAGE, and a line over LINE_LIMIT characters keeps its first LINE_LIMIT + 1.
+    Returns whether every line is whole.
     """
     whole = True
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    decoder = codecs.getincrementaldecoder("utf-8")(errors=TELL)
     lines = io.IncrementalNewlineDecoder(decoder, translate=True)
+    told = _told(SEPARATOR.encode())
     written = 0  # characters of the line that the block before ended in
     kept_back = ""  # what the block before ended in, where that may become a SEPARATOR
     with opened(file) as stream, path.open("w", encoding="utf-8", newline="") as plain:
@@ -196,7 +201,7 @@ def write_plain(file: LandedFile, path: Path) -> bool:
             ended = not block
             text = kept_back + lines.decode(block, final=ended)
             kept_back = "" if ended else _start_of_separator(text)
-            text = text[: len(text) - len(kept_back)].replace(SEPARATOR, DAMAGE)
+            text = text[: len(text) - len(kept_back)].replace(SEPARATOR, told)
             head, feed, rest = text.partition("\n")
             room = max(0, LINE_LIMIT + 1 - written)
             plain.write(head[:room])
@@ -206,6 +211,32 @@ def write_plain(file: LandedFile, path: Path) -> bool:
                 plain.write(feed + rest)
                 written = len(rest) - (rest.rfind("\n") + 1)
     return whole
+
+
+def _told(damaged: bytes) -> str:
+    return DAMAGE + damaged.hex("|").replace("|", "\\x")
+
+
+def _tell(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    # Many at once: in some files that is nearly all.
+    further = NO_TEXT.match(error.object, error.end)
+    end = further.end() if further else error.end
+    return _told(error.object[error.start : end]), end
+
+
+TELL = "hm-tell"
+"""The way to decode in which bytes that are no text are told behind DAMAGE."""
+codecs.register_error(TELL, _tell)
+
+
+def as_it_came(plain: bytes | memoryview) -> bytes:
+    """The bytes of lines of a plain copy before it was made, but for their ends."""
+    return _TOLD.sub(lambda told: bytes.fromhex(told[1].decode().replace("\\x", " ")), plain)
+
+
+_TOLD = re.compile(DAMAGE[0].encode() + rb"((?:\\x[0-9a-f]{2})+)")
 
 
 def _start_of_separator(text: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from hm_platform.landing.content import examine
+from hm_platform.landing.content import Content, as_it_came, examine
 from hm_platform.landing.errors import LandingError
 from hm_platform.landing.layout import Layout, read_layout
 from hm_platform.landing.records import csv_address, fields_sql, lines_sql
@@ -134,8 +134,9 @@ def _pick(
 ) -> bool:
     """Write the header and those lines of ``source`` for which ``condition`` on fields holds."""
     # With a line feed on each line, the buffer of a batch is the text to be written.
+    content = examine(source)
     picked = (
-        f"SELECT line || chr(10) AS line FROM ({_fields(session, source, layout)}) "
+        f"SELECT line || chr(10) AS line FROM ({_fields(session, source, layout, content)}) "
         f"WHERE {condition}"
     )
     with replacing(target) as replacement, replacement.temporary.open("wb") as file:
@@ -144,14 +145,15 @@ def _pick(
             for batch in session.connection.execute(picked).to_arrow_reader(BATCH_ROWS):
                 _, offsets, text = batch.column(0).buffers()
                 ends, start = memoryview(offsets).cast("i"), batch.column(0).offset
-                file.write(memoryview(text)[ends[start] : ends[start + len(batch)]])
+                lines = memoryview(text)[ends[start] : ends[start + len(batch)]]
+                file.write(lines if content.is_text else as_it_came(lines))
         except duckdb.Error as error:
             raise LandingError(f"{source.path} cannot be read: {error}") from error
     return replacement.changed
 
 
-def _fields(session: Session, source: LandedFile, layout: Layout) -> str:
-    address, _ = csv_address(session, source, examine(source))
+def _fields(session: Session, source: LandedFile, layout: Layout, content: Content) -> str:
+    address, _ = csv_address(session, source, content)
     lines = lines_sql(address, layout.skip)
     return f"SELECT line, {fields_sql(layout.delimiter)} AS f FROM ({lines})"
 
@@ -160,7 +162,7 @@ def _count(
     session: Session, source: LandedFile, layout: Layout
 ) -> tuple[int, date | None, date | None]:
     """Rows, first and last day of a transactions file."""
-    fields = _fields(session, source, layout)
+    fields = _fields(session, source, layout, examine(source))
     counted = session.connection.execute(
         f"SELECT count(*), min(day), max(day) "
         f"FROM (SELECT TRY_CAST({_field(layout, 't_dat')} AS DATE) AS day FROM ({fields}))"

@@ -199,7 +199,8 @@ def read_quarantine(
     """The refused rows of loaded files (QUARANTINE_SCHEMA), ordered as the index is, then by row.
 
     ``column_name`` is None where the row as a whole is at fault. ``record`` is the row as it came:
-    a line of CSV (where its quoting spans lines: its fields, joined), or a Parquet row as JSON.
+    a line of CSV, with bytes that are not UTF-8 as ``\\xf6`` (of a file whose quoting is sound: its
+    fields as CSV, quoted where they need it), or a Parquet row as JSON.
     Raises as read_transactions() does.
     """
     refusing = [entry for entry in from_table(index) if entry.rows_quarantined]
@@ -271,7 +272,8 @@ def _unchanged(file: _File) -> Content:
         content = examine(file.file)
     except OSError as error:
         raise LandingError(f"{file.file.uri} cannot be read: {error.strerror}") from None
-    if content != known:
+    # Whatever else was told of it once, by another version or of another packing.
+    if known is None or content.hash != known.hash:
         raise _has_changed(file)
     return content
 

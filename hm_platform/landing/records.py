@@ -114,20 +114,19 @@ def _split_records(
     columns, n = COLUMNS[file.dataset], len(layout.names)
     overlong = _overlong("strlen(line)", "line")
     refusals = [
+        *_damages(content, "line"),
         overlong,
         Refusal("f IS NULL", None, "broken quoting"),
         Refusal(f"len(f) < {n}", None, f"too few fields ({n} expected)"),
         Refusal(f"len(f) > {n}", None, f"too many fields ({n} expected)"),
     ]
-    if not content.is_ascii:
-        refusals.insert(0, _damaged("line"))
     return Records(
         source=f"SELECT line, {fields_sql(layout.delimiter)} AS f FROM ({lines})",
         fields=tuple(field_named(c.name, layout.names, lambda i: f"f[{i + 1}]") for c in columns),
         types=(TEXT_TYPE,) * len(columns),
         columns=layout.columns,
         number=None,
-        record=f"CASE WHEN {overlong.condition} THEN left(line, {LINE_LIMIT}) ELSE line END",
+        record=_shown(content, "line", overlong),
         refusals=tuple(refusals),
         lacking=breaks + ("" if content.has_underscores else "_"),
     )
@@ -183,18 +182,19 @@ def _quoted_records(
         session.connection.execute(f"SELECT count(COLUMNS(*)) FROM ({source})").fetchall()
     except duckdb.InvalidInputException:
         return None
-    whole = ", ".join(f"coalesce({cell}, '')" for cell in cells)
-    record = f"concat_ws({sql_text(layout.delimiter)}, {whole})"
+    text = f"concat({', '.join(cells)})"
     size = " + ".join(f"coalesce(strlen({cell}), 0)" for cell in cells)
-    overlong = _overlong(size, f"concat({', '.join(cells)})")
+    overlong = _overlong(size, text)
+    delimiter = sql_text(layout.delimiter)
+    quoted = ", ".join(_quoted(cell, delimiter) for cell in cells)
     return Records(
         source=source,
         fields=tuple(field_named(c.name, layout.names, cells.__getitem__) for c in columns),
         types=(TEXT_TYPE,) * len(columns),
         columns=layout.columns,
         number=None,
-        record=f"CASE WHEN {overlong.condition} THEN left({record}, {LINE_LIMIT}) ELSE {record} END",
-        refusals=(overlong,) if content.is_ascii else (_damaged(record), overlong),
+        record=_shown(content, f"concat_ws({delimiter}, {quoted})", overlong),
+        refusals=(*_damages(content, text), overlong),
     )
 
 
@@ -204,5 +204,28 @@ def _overlong(size: str, text: str) -> Refusal:
     return Refusal(condition, None, f"a line of over {LINE_LIMIT:,} characters")
 
 
-def _damaged(text: str) -> Refusal:
-    return Refusal(f"contains({text}, '{DAMAGE}')", None, "bytes that are not UTF-8")
+def _damages(content: Content, text: str) -> list[Refusal]:
+    """What can be wrong with a record whose ``text`` is not as it came."""
+    if content.is_text:
+        return []
+    separator = f"contains({text}, {sql_text(DAMAGE + '01')})"
+    return [
+        Refusal(separator, None, "the control characters 1, 2, 3 and 4 in a row"),
+        Refusal(f"contains({text}, {sql_text(DAMAGE)})", None, "bytes that are not UTF-8"),
+    ]
+
+
+def _shown(content: Content, text: str, overlong: Refusal) -> str:
+    """The record as quarantine has it."""
+    shown = f"CASE WHEN {overlong.condition} THEN left({text}, {LINE_LIMIT}) ELSE {text} END"
+    if content.is_text:
+        return shown
+    return f"replace({shown}, {sql_text(DAMAGE)}, {sql_text(DAMAGE[1:])})"
+
+
+def _quoted(cell: str, delimiter: str) -> str:
+    """A field as CSV has it: in quotes where it holds what would end it."""
+    marks = ["'\"'", delimiter, "chr(10)", "chr(13)"]
+    special = " OR ".join(f"contains({cell}, {mark})" for mark in marks)
+    in_quotes = f"""'"' || replace({cell}, '"', '""') || '"'"""
+    return f"CASE WHEN {special} THEN {in_quotes} ELSE coalesce({cell}, '') END"

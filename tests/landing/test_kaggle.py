@@ -69,6 +69,15 @@ def test_all_of_it_is_the_files_themselves(zone: LandingZone, folder: Path) -> N
     assert state(zone.root) == before
 
 
+def test_what_is_picked_from_a_damaged_file_is_as_it_was(zone: LandingZone, folder: Path) -> None:
+    source = folder / "customers.csv"
+    source.write_bytes(source.read_bytes().replace(b"ACTIVE", b"ACTIV\xc9"))
+    land(zone, folder, fraction=0.5)
+    picked = (zone.root / "customers/customers.csv").read_bytes().splitlines()
+    assert 100 < len(picked) < 300
+    assert {*picked} <= {*source.read_bytes().splitlines()}
+
+
 def test_without_links_it_is_copied(
     zone: LandingZone, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
