@@ -1,8 +1,8 @@
 """A landed file's row in the index: what is in the file and what became of it.
 
 A file is ``loaded`` (its good rows are; the others are refused and counted), ``held`` (nothing of
-it is loaded until it is sent again in order), a ``duplicate`` (a file earlier in the list has the
-same content) or ``pending`` (somebody is still writing it). Of every file that is no duplicate and
+it is loaded until it is sent again in order), a ``duplicate`` (another file has the same content,
+and counts) or ``pending`` (somebody is still writing it). Of every file that is no duplicate and
 can be read, ``rows = rows_loaded + rows_quarantined + rows_held``.
 """
 

@@ -56,7 +56,8 @@ def index_landing_zone(
     """List every landed file with what is in it, ordered by data set and uri.
 
     A file that nobody has touched since ``previous`` is not read; one whose content is known is not
-    checked again. Two files with the same content are one: the first by uri.
+    checked again. Two files with the same content are one: the first by uri, and of articles and
+    customers the last, since of several rows with one id the last file's counts.
 
     previous : an earlier index of the same zone (LANDED_FILES_SCHEMA), or None
     in_warehouse : gives what ``raw.transactions`` holds of each week; asked only when something
@@ -92,7 +93,7 @@ def index_landing_zone(
                     file.release()
                 if found[-1].state == "loaded":
                     tell(found[-1])
-            entries += _each_content_once(found)
+            entries += _each_content_once(found, first=dataset == "transactions")
     entries = _keep(entries, before, in_warehouse)
     for entry in entries:
         tell(entry)
@@ -197,18 +198,19 @@ def _pending(entry: Entry) -> Entry:
     return Entry(entry.uri, entry.dataset, entry.size, state="pending", reason=reason)
 
 
-def _each_content_once(entries: list[Entry]) -> list[Entry]:
-    """The entries by uri, those with the content of an earlier one marked as duplicates of it.
+def _each_content_once(entries: list[Entry], first: bool) -> list[Entry]:
+    """The entries by uri; of those with the same content, all but the first (else: the last) are
+    marked as duplicates of it.
 
     Of what nobody could read, each is held for itself: another may be readable under its name, as
     a Parquet file that was named as CSV.
     """
-    first: dict[tuple[bool, str], Entry] = {}
+    counting: dict[tuple[bool, str], Entry] = {}
     marked = []
-    for entry in entries:
+    for entry in entries if first else reversed(entries):
         twin = entry
         if entry.content_hash and entry.rows is not None:
-            twin = first.setdefault((entry.is_parquet, entry.content_hash), entry)
+            twin = counting.setdefault((entry.is_parquet, entry.content_hash), entry)
         if twin is not entry:
             entry = Entry(
                 entry.uri,
@@ -226,7 +228,7 @@ def _each_content_once(entries: list[Entry]) -> list[Entry]:
                 checked_by=entry.checked_by,
             )
         marked.append(entry)
-    return marked
+    return marked if first else marked[::-1]
 
 
 def _keep(

@@ -113,7 +113,7 @@ def test_files_overwritten_with_the_same_broken_content_all_keep_their_rows(
         held = index(zone, held, STRICT)
     put(zone, f"{name}/a.csv", _catalogue(name, "3"))
     put(zone, f"{name}/b.csv", _catalogue(name, "3"))
-    assert _rows(read, zone, index(zone, held, STRICT)) == ["3 of a.csv"]
+    assert _rows(read, zone, index(zone, held, STRICT)) == ["3 of b.csv"]
 
 
 @BOTH

@@ -110,6 +110,24 @@ def test_articles_the_last_file_wins_ordered_by_id(zone: LandingZone) -> None:
     ]
 
 
+@pytest.mark.parametrize("again", [1, 2])
+def test_the_last_file_wins_where_it_has_the_content_of_an_earlier_one(
+    zone: LandingZone, again: int
+) -> None:
+    ages = {1: 30, 2: 40, 3: {1: 30, 2: 40}[again]}
+    for name, age in ages.items():
+        line = row("customers", customer_id="c1", age=str(age))
+        put(zone, f"customers/{name}.csv", [header("customers"), line])
+    found = index(zone)
+    for _ in range(2):
+        (read,) = read_customers(zone, found).read_all().to_pylist()
+        assert (read["age"], read["uri"]) == (ages[3], "customers/3.csv")
+        reasons = {entry["uri"]: entry["reason"] for entry in found.to_pylist()}
+        assert reasons.pop(f"customers/{again}.csv") == "the same content as customers/3.csv"
+        assert set(reasons.values()) == {None}
+        found = index(zone, found)
+
+
 def test_customers_as_kaggle_writes_them(zone: LandingZone) -> None:
     lines = [
         "customer_id,FN,Active,club_member_status,fashion_news_frequency,age,postal_code",
