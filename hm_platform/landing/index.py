@@ -91,6 +91,7 @@ def index_landing_zone(
                     continue
                 finally:
                     file.release()
+                    session.clear()
                 if found[-1].state == "loaded":
                     tell(found[-1])
             entries += _each_content_once(found, first=dataset == "transactions")

@@ -75,7 +75,7 @@ def read_transactions(
     def batches() -> Iterator[pa.RecordBatch]:
         with Session(memory_limit) as session:
             for file in files:
-                with _reading(file):
+                with _reading(session, file):
                     yield from _transactions(session, file, start, end - DAY)
         for batch in of_kept([entry.uri for entry in keeping]) or ():
             yield batch.filter(_is_kept(batch, keeping)).cast(TRANSACTIONS_SCHEMA)
@@ -173,7 +173,7 @@ def _latest(
             session.connection.register("kept", rows or schema.empty_table())
             session.connection.execute(f"CREATE TABLE rows AS SELECT {names} FROM kept")
             for file in files:
-                with _reading(file):
+                with _reading(session, file):
                     checked = check(dataset, records(session, file.file, _unchanged(file)))
                     session.connection.execute(
                         f"INSERT INTO rows SELECT {values}, {sql_text(file.entry.uri)} "
@@ -213,7 +213,7 @@ def read_quarantine(
     def batches() -> Iterator[pa.RecordBatch]:
         with Session(memory_limit) as session:
             for file in files:
-                with _reading(file):
+                with _reading(session, file):
                     yield from _refused(session, file)
 
     return pa.RecordBatchReader.from_batches(QUARANTINE_SCHEMA, batches())
@@ -279,7 +279,7 @@ def _unchanged(file: _File) -> Content:
 
 
 @contextmanager
-def _reading(file: _File) -> Iterator[None]:
+def _reading(session: Session, file: _File) -> Iterator[None]:
     """Raises LandingError when the file cannot be read in here, or was touched meanwhile."""
     try:
         yield
@@ -288,6 +288,7 @@ def _reading(file: _File) -> Iterator[None]:
         raise LandingError(f"{file.file.uri} cannot be read: {error}") from error
     finally:
         file.file.release()
+        session.clear()
     if touched:
         raise _has_changed(file)
 

@@ -20,7 +20,7 @@ from hm_platform.landing.errors import LandingError
 from hm_platform.landing.layout import Layout, read_layout
 from hm_platform.landing.parquet_records import parquet_records
 from hm_platform.landing.relation import Records, columns_fault, field_named
-from hm_platform.landing.session import Session, sql_text
+from hm_platform.landing.session import SCRATCH_TABLE, Session, sql_text
 from hm_platform.landing.zone import LandedFile
 
 
@@ -140,7 +140,7 @@ def _joined_lines(session: Session, address: str, layout: Layout) -> str | None:
     that is a fault of that record alone.
     """
     session.connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE joined_lines AS
+        f"""CREATE OR REPLACE TEMP TABLE {SCRATCH_TABLE} AS
         WITH lines AS (
             SELECT row_number() OVER () AS place, coalesce(line, '') AS line
             FROM ({_all_lines_sql(address, layout.skip)})
@@ -160,10 +160,10 @@ def _joined_lines(session: Session, address: str, layout: Layout) -> str | None:
             WHERE of_several GROUP BY record
         ) ORDER BY place"""
     )
-    broken = f"SELECT 1 FROM joined_lines WHERE {fields_sql(layout.delimiter)} IS NULL LIMIT 1"
+    broken = f"SELECT 1 FROM {SCRATCH_TABLE} WHERE {fields_sql(layout.delimiter)} IS NULL LIMIT 1"
     if session.connection.execute(broken).fetchall():
         return None
-    return "SELECT line FROM joined_lines"
+    return f"SELECT line FROM {SCRATCH_TABLE}"
 
 
 def _quoted_records(

@@ -7,7 +7,6 @@ code that reads files, and is gone when that is done with it.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hm_platform.landing.errors import LandingError
+from hm_platform.landing.scratch import ScratchFolder
 from hm_platform.landing.writing import Landed
 from hm_platform.landing.zone import (
     DATASET_FILE,
@@ -82,8 +82,8 @@ class S3LandingZone:
     """
 
     bucket: Bucket
-    copies: tempfile.TemporaryDirectory = field(
-        default_factory=partial(tempfile.TemporaryDirectory, prefix="hm-landed-"), compare=False
+    copies: ScratchFolder = field(
+        default_factory=partial(ScratchFolder, "hm-landed-"), compare=False
     )
 
     def __str__(self) -> str:
@@ -117,7 +117,7 @@ class S3LandingZone:
     def land(self, land: Callable[[LandingZone], Landed]) -> Landed:
         """As ``Landing.land``: into a folder first, from which is sent what is not here yet."""
         objects = {each.key: each for name in DATASETS for each in self.bucket.list(f"{name}/")}
-        with tempfile.TemporaryDirectory(prefix="hm-land-") as made:
+        with ScratchFolder("hm-land-") as made:
             folder = Path(made)
             for path in (folder / key for key in objects if ".." not in key.split("/")):
                 # Names alone, by which a landing tells what it has to remove. (Keys may be names

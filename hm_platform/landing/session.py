@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 
 import duckdb
 
+from hm_platform.landing.scratch import ScratchFolder
 from hm_platform.machine import Config, duckdb_config
 
 STREAMED_MB = 16
 """Megabytes of results that a thread may be ahead of whoever reads a stream: DuckDB gives a thread
 8 MB of a CSV file at a time."""
+
+SCRATCH_TABLE = "scratch"
+"""The name of the one temporary table that a file may be read by."""
 
 
 def sql_text(text: str) -> str:
@@ -30,7 +33,7 @@ class Session:
     """
 
     def __init__(self, memory_limit: str | None = None, threads: int | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="hm-landing-")
+        self._folder = ScratchFolder("hm-landing-")
         self.folder = Path(self._folder.name)
         self._numbers = count()
         config: Config = {
@@ -65,6 +68,13 @@ class Session:
     def scratch(self) -> Path:
         """A path in the temporary folder that nobody has used."""
         return self.folder / f"file-{next(self._numbers)}"
+
+    def clear(self) -> None:
+        """Let go of what was made to read a file by, once that file is done with: its room is
+        wanted for the next one."""
+        for path in self.folder.glob("file-*"):
+            path.unlink()
+        self.connection.execute(f"DROP TABLE IF EXISTS temp.{SCRATCH_TABLE}")
 
     def close(self) -> None:
         self.connection.close()
