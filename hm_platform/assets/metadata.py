@@ -51,7 +51,11 @@ COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
         ("stamp", "string", "Size, inode and times of change when it was read."),
         ("checked_by", "string", "Fingerprint of the rules that it was checked by."),
-        ("check_again_on", "date", "When a row dated in the future will not be any more."),
+        (
+            "check_again_on",
+            "date",
+            "When a row dated in the future is not, or access is tried again.",
+        ),
     ),
     "raw.articles": (
         ("article_id", "string", "The article: a variant (colour, print) of a product."),

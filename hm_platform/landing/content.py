@@ -51,7 +51,8 @@ class Content:
     is_text : whether it is UTF-8 and has no SEPARATOR, so that a plain copy has the very same text
     has_quotes, has_underscores : whether any is a double quote, or a low line
     is_plain : UTF-8 with one kind of line end, no line of two megabytes, no SEPARATOR, and one
-        member and no more where it is gzipped: what DuckDB reads line by line without surprises
+        member and no more, with a usual header, where it is gzipped: what DuckDB reads line by line
+        without surprises
     """
 
     hash: str
@@ -76,17 +77,25 @@ _TRAITS = tuple(field.name for field in fields(Content) if field.name != "hash")
 
 
 class _Packed:
-    """A gzipped stream that remembers its last four bytes: the length of its content, where it has
-    one member and nothing behind that (RFC 1952, section 2.3.1)."""
+    """A gzipped stream that remembers its first four bytes, of which the last one says what its
+    header holds, and its last four: the length of its content, where it has one member and nothing
+    behind that (RFC 1952, section 2.3.1)."""
+
+    NAME, EXTRA = 0x08, 0x04
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._last = b""
+        self._first = self._last = b""
 
     def read(self, size: int = -1) -> bytes:
         block = self._stream.read(size)
+        self._first += block[: 4 - len(self._first)]
         self._last = (self._last + block)[-4:]
         return block
+
+    def begins_as_usual(self) -> bool:
+        """Whether its header holds nothing that DuckDB knows nothing of."""
+        return not self._first[3] & ~(self.NAME | self.EXTRA)
 
     def ends_after(self, length: int) -> bool:
         """Whether it says at its end that it unpacks to so many bytes."""
@@ -151,7 +160,8 @@ def examine(file: LandedFile) -> Content:
             tail = block[-len(SEPARATOR) :]
         # Some stores pad with zeros, which DuckDB takes for a damaged member.
         if isinstance(stream, gzip.GzipFile) and isinstance(stream.fileobj, _Packed):
-            is_plain = is_plain and stream.fileobj.ends_after(length)
+            packed = stream.fileobj
+            is_plain = is_plain and packed.begins_as_usual() and packed.ends_after(length)
         try:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:

@@ -49,7 +49,8 @@ class Entry:
     lost_columns : of a file that is not loaded: columns that its data set had before and it lacks
     stamp : the file's when it was read; None where the next look has to read it again
     checked_by : fingerprint of the rules that it was checked by
-    check_again_on : when a row that was dated in the future will not be any more
+    check_again_on : when a row that was dated in the future will not be any more, or to try again
+        whether the file may be read
     """
 
     uri: str

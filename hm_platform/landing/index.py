@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -27,6 +27,8 @@ from hm_platform.landing.zone import DATASETS, LandedFile, Landing
 
 Progress = Callable[[str], None]
 InWarehouse = Callable[[], Mapping[date, Sequence[FileRows]]]
+
+DAY = timedelta(days=1)
 
 SETTLED_S = 1.0
 """A file that changed less than this before it was read may change again under the same stamp:
@@ -156,18 +158,29 @@ class _Look:
         if known and untouched and known.content:
             entry = entry.holding(known.content)
         was_loaded = known is not None and untouched and known.state == "loaded"
+        listed = entry
         try:
             content = entry.content or examine(file)
             entry = entry.holding(content)
             entry = self._read(file, content, entry, was_loaded)
+        except UNREADABLE as error:
+            entry = self._unread(file, entry, error)
+        # Only the file itself can tell that it has gone: what it is read by may have, too.
+        try:
+            return entry if file.is_as_listed() else _pending(entry)
         except FileNotFoundError:
             raise
-        except UNREADABLE as error:
-            columns = error.columns if isinstance(error, ColumnsError) else ()
-            entry = replace(entry, state="held", reason=_reason(file, error), columns=columns)
-            if isinstance(error, PASSING) and not isinstance(error, PermissionError):
-                entry = replace(entry, stamp=None, checked_by=None)
-        return entry if file.is_as_listed() else _pending(entry)
+        except OSError as error:
+            return self._unread(file, listed, error)
+
+    def _unread(self, file: LandedFile, entry: Entry, error: Exception) -> Entry:
+        columns = error.columns if isinstance(error, ColumnsError) else ()
+        entry = replace(entry, state="held", reason=_reason(file, error), columns=columns)
+        if isinstance(error, PermissionError):
+            # Who is let in need not touch the file for that: it may be let into a folder.
+            return replace(entry, check_again_on=self.today + DAY)
+        passes = isinstance(error, PASSING)
+        return replace(entry, stamp=None, checked_by=None) if passes else entry
 
     def _read(self, file: LandedFile, content: Content, entry: Entry, was_loaded: bool) -> Entry:
         key = (file.dataset, file.is_parquet, content.hash)

@@ -79,7 +79,10 @@ class LandedFile:
 
     def is_as_listed(self) -> bool:
         """Whether nobody has touched it since. Raises FileNotFoundError when it has gone."""
-        return _stamp(self.path.stat()) == self.stamp
+        try:
+            return _stamp(self.path.stat()) == self.stamp
+        except NotADirectoryError as error:
+            raise FileNotFoundError(f"{self.uri} has gone: its folder is a file now") from error
 
     def release(self) -> None:
         """Let go of what was made to read the file by; who opens it again has it made anew."""
