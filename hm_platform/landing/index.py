@@ -8,7 +8,7 @@ that was good and is not now.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -17,16 +17,16 @@ import pyarrow as pa
 
 from hm_platform.calendar import today as calendar_today
 from hm_platform.landing.content import Content, examine
-from hm_platform.landing.entry import Entry, FileRows, WeekRows, from_table, to_table
+from hm_platform.landing.entry import Entry, from_table, to_table
 from hm_platform.landing.errors import ColumnsError, LandingError
+from hm_platform.landing.keeping import InWarehouse, keep
 from hm_platform.landing.records import records
-from hm_platform.landing.schemas import Schemas, remembered_columns
+from hm_platform.landing.schemas import Schemas
 from hm_platform.landing.session import Session
 from hm_platform.landing.validating import Rules, count, held, validate
 from hm_platform.landing.zone import DATASETS, LandedFile, Landing
 
 Progress = Callable[[str], None]
-InWarehouse = Callable[[], Mapping[date, Sequence[FileRows]]]
 
 DAY = timedelta(days=1)
 
@@ -97,7 +97,7 @@ def index_landing_zone(
                 if found[-1].state == "loaded":
                     tell(found[-1])
             entries += _each_content_once(found, first=dataset == "transactions")
-    entries = _keep(entries, before, in_warehouse)
+    entries = keep(entries, before, in_warehouse, rules.fingerprint)
     for entry in entries:
         tell(entry)
     return to_table(entries)
@@ -243,44 +243,6 @@ def _each_content_once(entries: list[Entry], first: bool) -> list[Entry]:
             )
         marked.append(entry)
     return marked if first else marked[::-1]
-
-
-def _keep(
-    entries: list[Entry], before: Mapping[str, Entry], in_warehouse: InWarehouse
-) -> list[Entry]:
-    """The entries, with what stays loaded of a file's earlier content while it is not in order.
-
-    Without that, a broken file that overwrites a good one would empty the good one's weeks.
-    """
-    sound = {(entry.dataset, entry.content_hash) for entry in entries if entry.state == "loaded"}
-    # The same broken content may have overwritten several.
-    broken = {
-        entry.uri: before[entry.uri]
-        for entry in entries
-        if entry.uri in before
-        and entry.state != "loaded"
-        and (entry.state != "duplicate" or (entry.dataset, entry.content_hash) not in sound)
-    }
-    there = set[tuple[str, WeekRows]]()
-    if any(entry.weeks for entry in broken.values()):
-        for day, files in in_warehouse().items():
-            there |= {(uri, WeekRows(day, rows, print_)) for uri, rows, print_ in files}
-    # The same rows may have come under another name meanwhile, and would count twice.
-    elsewhere = {week for entry in entries if entry.state == "loaded" for week in entry.weeks}
-    kept = []
-    for entry in entries:
-        if (was := broken.get(entry.uri)) is not None:
-            weeks = tuple(
-                week for week in was.weeks if (entry.uri, week) in there and week not in elsewhere
-            )
-            count = sum(week.rows for week in weeks)
-            if entry.dataset != "transactions":
-                count = was.rows_loaded + was.rows_kept
-            lost = remembered_columns(was) - {name for name, _ in entry.columns}
-            lost |= {*entry.lost_columns}
-            entry = replace(entry, weeks=weeks, rows_kept=count, lost_columns=tuple(sorted(lost)))
-        kept.append(entry)
-    return kept
 
 
 def _reason(file: LandedFile, error: Exception) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from hm_platform.calendar import Calendar
 from hm_platform.landing.accounting import files_that_do_not_add_up
-from hm_platform.landing.columns import (
-    TRANSACTIONS_SCHEMA,
-    rows_fingerprint,
-)
+from hm_platform.landing.columns import TRANSACTIONS_SCHEMA, rows_fingerprint
 from hm_platform.landing.entry import Entry, FileRows, from_table
 from hm_platform.landing.loading import read_transactions
 from hm_platform.landing.zone import LandingZone
@@ -43,13 +43,13 @@ class Warehouse:
         self.rows = read_transactions(zone, found, CALENDAR.first_week, END).read_all()
         self.asked = 0
 
-    def by_week(self) -> dict[date, list[FileRows]]:
+    def by_week(self, calendar: Calendar = CALENDAR) -> dict[date, list[FileRows]]:
         self.asked += 1
         found: dict[date, list[FileRows]] = {}
         with duckdb.connect() as db:
             db.register("transactions", self.rows)
             for week, uri, rows, fingerprint in db.execute(
-                f"SELECT {CALENDAR.sql_week('t_dat')} AS week, uri, count(*), "
+                f"SELECT {calendar.sql_week('t_dat')} AS week, uri, count(*), "
                 f"{rows_fingerprint('transactions')} FROM transactions GROUP BY week, uri"
             ).fetchall():
                 found.setdefault(week, []).append((uri, rows, fingerprint))
@@ -260,6 +260,29 @@ def test_kept_rows_have_to_come_from_somewhere(
     found, _ = _look(zone, before, warehouse)
     with pytest.raises(ValueError, match="keeps rows"):
         read_transactions(zone, found, CALENDAR.first_week, END)
+
+
+@pytest.mark.parametrize("since", ["loaded", "held", "pending"])
+def test_weeks_that_begin_on_another_day_and_other_code_keep_the_same_rows(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse], since: str
+) -> None:
+    before, warehouse = loaded
+    put_transactions(zone, "a.csv", *[BAD] * 3)
+    if since != "loaded":
+        before, entry = _look(zone, before, warehouse, quiet_s=600 * (since == "pending"))
+        assert (entry.state, entry.rows_kept) == (since, 3)
+    calendar = Calendar(date(2018, 9, 17))
+    rules = replace(STRICT, calendar=calendar, code="later")
+    by_week = partial(warehouse.by_week, calendar)
+    for _ in range(2):
+        before = index(zone, before, rules, in_warehouse=by_week)
+        assert files_that_do_not_add_up(before) == []
+        entry = from_table(before)[0]
+        assert (entry.state, entry.rows_kept) == ("held", 3)
+        weeks = [(week.week, week.rows) for week in entry.weeks]
+        assert weeks == [(date(2018, 9, 17), 2), (date(2018, 12, 17), 1)]
+    read = read_transactions(zone, before, calendar.first_week, END, warehouse.of_files)
+    assert read.read_all()["customer_id"].to_pylist() == ["c9", "c1", "c2", "c3"]
 
 
 @pytest.mark.parametrize("broken", [f"{HEADER}\n{BAD}\n", "price\n1\n", "nothing of the kind"])

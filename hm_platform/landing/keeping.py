@@ -1,0 +1,70 @@
+"""What stays loaded of a file that was in order and is not now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+from hm_platform.landing.entry import Entry, FileRows, WeekRows
+from hm_platform.landing.schemas import remembered_columns
+
+InWarehouse = Callable[[], Mapping[date, Sequence[FileRows]]]
+"""Gives what ``raw.transactions`` holds of each week, by file."""
+
+
+def keep(
+    entries: list[Entry],
+    before: Mapping[str, Entry],
+    in_warehouse: InWarehouse,
+    checked_by: str,
+) -> list[Entry]:
+    """The entries, with what stays loaded of a file's earlier content while it is not in order.
+
+    Without that, a broken file that overwrites a good one would empty the good one's weeks.
+
+    before : the entries of the index before, by uri
+    checked_by : fingerprint of the rules of now
+    """
+    sound = {(entry.dataset, entry.content_hash) for entry in entries if entry.state == "loaded"}
+    # The same broken content may have overwritten several.
+    broken = {
+        entry.uri: before[entry.uri]
+        for entry in entries
+        if entry.uri in before
+        and entry.state != "loaded"
+        and (entry.state != "duplicate" or (entry.dataset, entry.content_hash) not in sound)
+    }
+    there: dict[str, list[WeekRows]] = {}
+    if any(entry.weeks for entry in broken.values()):
+        for day, files in in_warehouse().items():
+            for uri, rows, fingerprint in files:
+                there.setdefault(uri, []).append(WeekRows(day, rows, fingerprint))
+    # The same rows may have come under another name meanwhile, and would count twice.
+    elsewhere = {week for entry in entries if entry.state == "loaded" for week in entry.weeks}
+    kept = []
+    for entry in entries:
+        if (was := broken.get(entry.uri)) is not None:
+            loaded = _loaded(was, there.get(entry.uri, []), checked_by)
+            weeks = tuple(week for week in loaded if week not in elsewhere)
+            count = sum(week.rows for week in weeks)
+            if entry.dataset != "transactions":
+                count = was.rows_loaded + was.rows_kept
+            lost = remembered_columns(was) - {name for name, _ in entry.columns}
+            lost |= {*entry.lost_columns}
+            entry = replace(entry, weeks=weeks, rows_kept=count, lost_columns=tuple(sorted(lost)))
+        kept.append(entry)
+    return kept
+
+
+def _loaded(was: Entry, there: list[WeekRows], checked_by: str) -> list[WeekRows]:
+    """What the warehouse has of the weeks that an entry had.
+
+    By other rules, the same rows may be those of other weeks, or have another fingerprint: then it
+    is all that the warehouse has of the file.
+    """
+    if not was.weeks:
+        return []
+    if was.checked_by == checked_by:
+        return [week for week in was.weeks if week in there]
+    return sorted(there, key=lambda week: week.week)
