@@ -45,7 +45,8 @@ class Entry:
     rows_kept : rows that stay loaded from what the file held before, while it is not in order; of
         articles and customers but for those that a file in order has, too
     weeks : the rows that are loaded from it, by week; only transactions have any
-    columns : name and type of the columns that it has
+    columns : name and type of the columns that it has; of a file that nobody has got to see, those
+        that it had before
     lost_columns : of a file that is not loaded: columns that its data set had before and it lacks
     stamp : the file's when it was read; None where the next look has to read it again
     checked_by : fingerprint of the rules that it was checked by

@@ -19,7 +19,8 @@ def keep(
     in_warehouse: InWarehouse,
     checked_by: str,
 ) -> list[Entry]:
-    """The entries, with what stays loaded of a file's earlier content while it is not in order.
+    """The entries, with what stays loaded of a file's earlier content while it is not in order, and
+    with its columns until others are seen.
 
     Without that, a broken file that overwrites a good one would empty the good one's weeks.
 
@@ -52,9 +53,20 @@ def keep(
                 count = was.rows_loaded + was.rows_kept
             lost = remembered_columns(was) - {name for name, _ in entry.columns}
             lost |= {*entry.lost_columns}
-            entry = replace(entry, weeks=weeks, rows_kept=count, lost_columns=tuple(sorted(lost)))
+            entry = replace(
+                entry,
+                weeks=weeks,
+                rows_kept=count,
+                columns=was.columns if _is_unseen(entry) else entry.columns,
+                lost_columns=tuple(sorted(lost)),
+            )
         kept.append(entry)
     return kept
+
+
+def _is_unseen(entry: Entry) -> bool:
+    """Whether nobody has got as far as its columns, nor found content that others may have, too."""
+    return not entry.columns and (entry.checked_by is None or entry.content_hash is None)
 
 
 def _loaded(was: Entry, there: list[WeekRows], checked_by: str) -> list[WeekRows]:

@@ -201,6 +201,33 @@ def test_a_column_that_a_file_lost_while_it_was_not_in_order_is_told(zone: Landi
     }
 
 
+@pytest.mark.parametrize("first", ["pending", "held", "missing"])
+def test_a_column_that_a_file_lost_while_nobody_could_read_it_is_told(
+    zone: LandingZone, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = put(zone, "customers/a.csv.gz", b"")
+    packed.write_bytes(gzip.compress(b"customer_id,age,postal_code\nc1,30,p\n"))
+    before = _look(zone)
+    content = gzip.compress(b"customer_id,age,shoe\nc1,30,41\n")
+    packed.write_bytes(content[:-9] if first == "held" else content)
+    with monkeypatch.context() as patched:
+        if first == "missing":
+            patched.setattr("hm_platform.landing.index.validate", _no_memory)
+        while_written = index(zone, before, STRICT, quiet_s=600 * (first == "pending"))
+    assert _states(while_written) == {
+        "customers/a.csv.gz": "pending" if first == "pending" else "held"
+    }
+    assert schema_changes(before, while_written) == []
+    still = index(zone, while_written, STRICT, quiet_s=600)
+    assert schema_changes(while_written, still) == []
+    packed.write_bytes(content)
+    found = schema_changes(still, _look(zone, still))
+    assert {(change.column, change.kind) for change in found} == {
+        ("postal_code", "lost"),
+        ("shoe", "added"),
+    }
+
+
 def test_a_column_of_a_file_that_a_fault_of_the_machine_kept_out_is_told_when_it_is_in(
     zone: LandingZone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
