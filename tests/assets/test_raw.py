@@ -10,9 +10,11 @@ from dagster import materialize
 
 from hm_platform.assets import raw
 from hm_platform.landing.zone import LandingZone
+from hm_platform.notifying import Notice
 from hm_platform.resources import build_resources
+from hm_platform.storage.local import Warehouse
 from tests.home import Home
-from tests.landing.landed import header, put, row
+from tests.landing.landed import header, put, put_customers, row
 
 DATASETS = ("articles", "customers")
 
@@ -55,3 +57,39 @@ def test_a_broken_file_keeps_its_own_rows_and_no_others(home: Home) -> None:
     look(home)
     for dataset in DATASETS:
         assert rows(home, dataset) == [("1", f"{dataset}/a.csv")]
+
+
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_changed_columns_are_told_once_and_not_before_the_index_is_stored(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Notice] = []
+    monkeypatch.setattr(raw, "notify", lambda notice, _: told.append(notice))
+
+    stored: list[bool] = []
+
+    def checked() -> None:
+        done = materialize(
+            [raw.landed_files, raw.columns_are_as_before],
+            resources=dict(build_resources(home.settings)),
+            raise_on_error=False,
+        )
+        stored.append(done.success)
+
+    put_customers(home.settings.landing_zone, "a")
+    checked()
+    put_customers(home.settings.landing_zone, "b", adds=["shoe"])
+    with monkeypatch.context() as patched:
+        patched.setattr(Warehouse, "replace", _full)
+        checked()
+    assert (stored, told) == ([True, False], [])
+    checked()
+    assert [notice.subject for notice in told] == ["The columns of landed files have changed"]
+    assert told[0].text == (
+        "- customers: column shoe (text) is there and was not before (customers/b.csv)"
+    )
+    checked()
+    assert (stored, len(told)) == ([True, False, True, True], 1)
