@@ -258,7 +258,13 @@ def _read_by_a_look(wanted: Collection[str]) -> tuple[str, ...]:
 
 
 def to_load(settings: Settings, records: Records) -> list[Work]:
-    """The loads of weeks that are needed: a run for each range of neighbouring weeks."""
+    """The loads of weeks that are needed: a run for each range of neighbouring weeks.
+
+    None where the index is another version's: that nobody can read it does not mean that nothing
+    has landed.
+    """
+    if records.index is not None and records.index.num_rows and not records.entries:
+        return []
     weeks = landed(settings, records)
     wanted = {week.week: week.fingerprint for week in weeks}
     work = []

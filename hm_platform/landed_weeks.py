@@ -9,7 +9,7 @@ records themselves are the tables ``marts.loaded_weeks``, ``marts.loaded_catalog
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -24,6 +24,9 @@ CATALOGUE = ("articles", "customers", "quarantine")
 
 JOINED = {"articles": "article", "customers": "customer"}
 """Those of CATALOGUE that purchases are joined with, and the name of what they list."""
+
+BRIDGE = 8
+"""To load so many weeks once more takes less time than to start another run."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +108,28 @@ def catalogue_fingerprints(landed_files: pa.Table, code: str) -> dict[str, str]:
     }
 
 
-def sql_weeks_to_join_again(table: str) -> str:
+def sql_weeks_to_join_again(table: str, where: str = "true") -> str:
     """SQL of the weeks with purchases for which ``marts.joined_transactions`` found no match in
-    this one of JOINED, and would find one now.
+    this one of JOINED, and would find one now; ``where`` says which of its rows are looked at.
 
     A week is joined with what is known of articles and customers when it is loaded. What lands
     later than its purchases has to reach them all the same.
     """
     entity = JOINED[table]
     return (
-        f"SELECT DISTINCT week FROM marts.joined_transactions WHERE NOT has_{entity} "
+        f"SELECT DISTINCT week FROM marts.joined_transactions WHERE {where} AND NOT has_{entity} "
         f"AND {entity}_id IN (SELECT {entity}_id FROM staging.stg_{table})"
     )
+
+
+def bridged(weeks: Collection[date]) -> list[date]:
+    """The weeks, in order, and those between two that are BRIDGE weeks apart or less."""
+    found: list[date] = []
+    for week in sorted(weeks):
+        while found and WEEK < week - found[-1] <= BRIDGE * WEEK:
+            found.append(found[-1] + WEEK)
+        found.append(week)
+    return found
 
 
 def build_fingerprint(

@@ -5,7 +5,7 @@ Where things lie is said by the storage (``hm_platform.storage``), which all of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from functools import cached_property, partial
 from importlib import metadata
@@ -119,14 +119,16 @@ class TablesResource(ConfigurableResource):
             found.setdefault(week, []).append((uri, count, fingerprint))
         return found
 
-    def weeks_to_join_again(self, tables: Sequence[str]) -> list[date]:
-        """The weeks, in order, whose purchases waited for rows that these of JOINED have now."""
-        joined = Slice("marts", "joined_transactions")
+    def weeks_to_join_again(self, tables: Collection[str], days: Days | None = None) -> list[date]:
+        """The weeks, in order, whose purchases waited for rows that these of JOINED have now; of
+        these days, if given."""
+        joined = Slice("marts", "joined_transactions", days)
         staged = [Slice("staging", f"stg_{table}") for table in tables]
         with self.storage.tables.sql(joined, *staged) as connection:
             if not staged or not table_exists(connection, joined.schema, joined.table):
                 return []
-            each = " UNION ".join(map(sql_weeks_to_join_again, tables))
+            where = joined.where or "true"
+            each = " UNION ".join(sql_weeks_to_join_again(table, where) for table in tables)
             return [week for (week,) in connection.execute(f"{each} ORDER BY week").fetchall()]
 
     def without_match(self, entity: str, days: Days) -> dict[str, int]:

@@ -52,9 +52,11 @@ from hm_platform.catching_up import (
     to_load,
     to_refresh,
     touched_files,
+    unread,
 )
 from hm_platform.errors import PlatformError
 from hm_platform.jobs import build_week, load_weeks, refresh_landing
+from hm_platform.landing.zone import LandedFile
 from hm_platform.notifying import notify
 from hm_platform.runs import first_failure
 from hm_platform.settings import Settings, changed_since
@@ -133,17 +135,30 @@ def needed_work(settings: Settings, records: Records, now: datetime) -> list[Wor
     quiet = timedelta(seconds=settings.landing_quiet_seconds)
     refresh = to_refresh(settings, records, now, quiet, files)
     touched = touched_files(settings, records, files, now, quiet)
-    # Only the reading of files waits for them, or one long upload would hold up everything.
     waits = bool(refresh) and not settled(touched, quiet, now)
     loads = to_load(settings, records)
     target = newest_buildable(landed(settings, records))
     builds = []
     if target and target in records.loaded:
         builds = to_build(settings, records, target)
+    if waits and not _only_new(records, files, touched):
+        loads, builds = [], []
     needed = ([] if waits else refresh) + loads + builds
     if waits and not needed:
         return f"{len(touched):,} files have just come or changed: once they rest for {quiet}"
     return needed or "everything is up to date"
+
+
+def _only_new(records: Records, files: Sequence[LandedFile], touched: Sequence[LandedFile]) -> bool:
+    """Whether a look would find more files, and everything else as it is recorded.
+
+    Then what is recorded can be acted upon before the look: one long upload is no reason to wait.
+    What is recorded of files that have changed or gone cannot be loaded any more, and what other
+    code has recorded would be done twice.
+    """
+    known = {entry.uri for entry in records.entries if entry.state != "pending"}
+    there = {file.uri for file in files}
+    return known <= there - {file.uri for file in touched} and not unread(records)
 
 
 def _attempts(instance: DagsterInstance, key: str) -> list[Attempt]:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from hm_platform.calendar import WEEK, Calendar
 from hm_platform.landed_weeks import (
+    BRIDGE,
+    bridged,
     build_fingerprint,
     catalogue_fingerprints,
     landed_weeks,
@@ -221,3 +223,10 @@ def test_a_build_is_out_of_date_when_anything_that_it_is_made_of_is_another() ->
         build_fingerprint(week(2), LOADED, CATALOGUE, "code", {}),
     ]
     assert len({build(), *others}) == 1 + len(others)
+
+
+def test_few_weeks_between_others_are_taken_along_and_many_are_not() -> None:
+    assert bridged([]) == []
+    assert bridged([week(3), week(1)]) == [week(1), week(2), week(3)]
+    assert bridged([week(1), week(1 + BRIDGE)]) == [week(n) for n in range(1, 2 + BRIDGE)]
+    assert bridged([week(1), week(2 + BRIDGE)]) == [week(1), week(2 + BRIDGE)]

@@ -17,7 +17,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from hm_platform import catching_up
 from hm_platform.attempts import PAUSES, Ready
 from hm_platform.building import build_lock
-from hm_platform.catching_up import PATIENCE, Work
+from hm_platform.catching_up import PATIENCE, Work, to_load
 from hm_platform.landing.zone import DATASETS, LandedFile, LandingZone
 from hm_platform.runs import turns_lock
 from hm_platform.sensors import look
@@ -242,6 +242,31 @@ def test_a_file_that_grows_keeps_no_other_from_being_read_loaded_and_built(
     assert done(home).job == "build_week"
     assert why_not(home, instance, now()) == UP_TO_DATE
     assert asked(home, instance).work.because.endswith(uri)
+
+
+def test_what_is_sent_again_or_has_gone_is_not_loaded_as_it_was(
+    home: Home, instance: DagsterInstance
+) -> None:
+    home.land_weeks(3)
+    home.refresh()
+    assert asked(home, instance, now()).work.job == "load_weeks"
+    sent_again = home.land("1.csv", week(1))
+    assert "1 files have just come or changed" in why_not(home, instance, now())
+    sent_again.unlink()
+    home.land("new.csv", week(1))
+    assert "1 files have just come or changed" in why_not(home, instance, now())
+
+
+def test_nothing_is_unloaded_by_an_index_that_another_version_made(
+    home: Home, instance: DagsterInstance
+) -> None:
+    home.land_weeks(3)
+    home.refresh()
+    home.load()
+    home.write("raw", "landed_files", home.records.index.drop_columns(["check_again_on"]))
+    assert to_load(home.settings, home.records) == []
+    assert "4 files have just come or changed" in why_not(home, instance, now())
+    assert asked(home, instance).work.job == "refresh_landing"
 
 
 def test_while_a_run_goes_on_nothing_is_asked_for(home: Home, instance: DagsterInstance) -> None:

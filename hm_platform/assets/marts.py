@@ -10,6 +10,7 @@ from hm_platform.code_version import code_fingerprint
 from hm_platform.landed_weeks import (
     CATALOGUE,
     JOINED,
+    bridged,
     catalogue_fingerprints,
     fingerprints,
     landed_weeks,
@@ -41,8 +42,9 @@ def loaded_catalogue(
     Weeks whose purchases waited for articles or customers that are known now go from the record of
     what is loaded, so that they are loaded, and joined, again.
     """
-    for week in tables.weeks_to_join_again([name for name in JOINED if _made(context, name)]):
-        context.log.info(f"week {week} has purchases whose articles or customers are known now")
+    waited = tables.weeks_to_join_again([name for name in JOINED if _made(context, name)])
+    for week in bridged(waited):
+        context.log.info(f"week {week} is joined again: articles or customers are known now")
         tables.forget("marts", "loaded_weeks", week)
     before = fingerprints(tables.previous("marts", "loaded_catalogue"), "table_name")
     now = catalogue_fingerprints(landed_files, code_fingerprint())
@@ -105,7 +107,10 @@ def loaded_weeks(
     start, end = days(context)
     code = code_fingerprint()
     rows = tables.loaded_rows(CALENDAR, start, end)
-    weeks = [w.week for w in landed_weeks(landed_files, CALENDAR, code) if start <= w.week < end]
+    # With a bucket a look may have read articles while these weeks were joined.
+    waiting = set(tables.weeks_to_join_again(JOINED, (start, end)))
+    landed = (week.week for week in landed_weeks(landed_files, CALENDAR, code))
+    weeks = [week for week in landed if start <= week < end and week not in waiting]
     loaded = pa.table(
         {
             "week": pa.array(weeks, pa.date32()),

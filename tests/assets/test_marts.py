@@ -167,3 +167,14 @@ def test_a_look_that_reads_no_articles_leaves_weeks_that_wait_alone(
     home.load()
     look(home, instance, *WITHOUT)
     assert to_load(home.settings, home.records) == []
+
+
+def test_a_week_between_two_that_waited_makes_no_run_of_its_own(
+    home: Home, instance: DagsterInstance
+) -> None:
+    home.land_weeks(5)
+    home.index()
+    home.load()
+    joined(home, {week(n): ("a", n not in (1, 3), "a", True) for n in range(5)})
+    look(home, instance, *WITHOUT, *ARTICLES)
+    assert [work.weeks for work in to_load(home.settings, home.records)] == [(week(1), week(3))]
