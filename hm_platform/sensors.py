@@ -136,17 +136,18 @@ def needed_work(settings: Settings, records: Records, now: datetime) -> list[Wor
     refresh = to_refresh(settings, records, now, quiet, files)
     touched = touched_files(settings, records, files, now, quiet)
     waits = bool(refresh) and not settled(touched, quiet, now)
-    loads = to_load(settings, records)
-    target = newest_buildable(landed(settings, records))
-    builds = []
-    if target and target in records.loaded:
-        builds = to_build(settings, records, target)
-    if waits and not _only_new(records, files, touched):
-        loads, builds = [], []
-    needed = ([] if waits else refresh) + loads + builds
+    after = [] if waits and not _only_new(records, files, touched) else _after(settings, records)
+    needed = ([] if waits else refresh) + after
     if waits and not needed:
         return f"{len(touched):,} files have just come or changed: once they rest for {quiet}"
     return needed or "everything is up to date"
+
+
+def _after(settings: Settings, records: Records) -> list[Work]:
+    """What is needed after a look through the landing zone: loads, and the build."""
+    target = newest_buildable(landed(settings, records))
+    builds = to_build(settings, records, target) if target and target in records.loaded else []
+    return to_load(settings, records) + builds
 
 
 def _only_new(records: Records, files: Sequence[LandedFile], touched: Sequence[LandedFile]) -> bool:
@@ -228,13 +229,11 @@ def _tried_again(instance: DagsterInstance, run: DagsterRun) -> bool:
     now = datetime.now(UTC)
     try:
         records = read_records(SETTINGS, wait_s=2)
-        # With a look that waits for files to rest.
-        work = to_refresh(SETTINGS, records, now)
-        needed = needed_work(SETTINGS, records, now)
+        # With what waits for files to rest.
+        needed = to_refresh(SETTINGS, records, now) + _after(SETTINGS, records)
     except PlatformError:
         return True
-    work += [] if isinstance(needed, str) else needed
-    return any(each.job == run.job_name for each in work)
+    return any(each.job == run.job_name for each in needed)
 
 
 @sensor(

@@ -264,6 +264,11 @@ def test_a_look_that_fails_and_then_waits_for_files_to_rest_is_tried_again(
     home.land_weeks(3)
     hear_of(instance, fail(instance, "refresh_landing", {FAILURES_TAG: "0"}))
     assert told == []
+    home.refresh()
+    home.load()
+    home.land("1.csv", week(1))
+    hear_of(instance, fail(instance, "build_week", {FAILURES_TAG: "0"}))
+    assert told == []
 
 
 def late_weeks(instance: DagsterInstance, cursor: str | None) -> tuple[str, str | None]:

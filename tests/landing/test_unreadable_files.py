@@ -1,4 +1,4 @@
-"""Tests of files that cannot be read for now: what has gone, what passes, what is tried when."""
+"""Files that cannot be read: which have gone, and which are tried again, and when."""
 
 from __future__ import annotations
 
