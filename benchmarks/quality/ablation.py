@@ -29,8 +29,8 @@ from hm_platform.modelling.parameters import RankingParams, TrainingParams
 from hm_platform.modelling.pipeline import WeekData, labelled_weeks, train_retrieval
 from hm_platform.modelling.ranker.examples import RankingExamples, ranking_examples
 from hm_platform.modelling.ranker.inputs import feature_groups
-from hm_platform.modelling.ranker.lightning import average_precisions
 from hm_platform.modelling.ranker.lists import LabelledWeek, RankingLists, make_lists
+from hm_platform.modelling.ranker.metrics import average_precisions
 from hm_platform.modelling.ranker.network import score_pairs
 from hm_platform.modelling.ranker.training import fit_ranker
 from hm_platform.modelling.two_tower import TwoTowerRecommender
@@ -47,11 +47,11 @@ Written by `make bench-quality`; do not edit by hand.
 The ranker of the week {week} was trained again without each candidate source, and without each
 group of features, on the older ones of the past weeks that it learns from, and scored on the
 {judged} weeks after those, {first} to {last}, {count:,} customer-weeks. Recall is the share of what
-the customers bought in a week that was among their candidates; MAP@12 is that of their lists, the
-mean over {seeds} seeds. In brackets stands a 95 % bootstrap interval over customers. Two seeds
-alone differ by about {noise:.4f}, so of what is smaller than that this says nothing. The table says
-what is lost without a part, not what it would do alone: parts that say much the same stand in for
-each other.
+the customers bought in a week that was among their candidates; MAP@12 is that of their lists,
+without a discount on best sellers, the mean over {seeds} seeds. In brackets stands a 95 % bootstrap
+interval over customers. Two seeds alone differ by about {noise:.4f}, so of what is smaller than
+that this says nothing. The table says what is lost without a part, not what it would do alone:
+parts that say much the same stand in for each other.
 What each source finds alone, and what each group carries in the trained ranker, stands in the model
 card.
 

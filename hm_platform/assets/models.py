@@ -54,6 +54,11 @@ class TrainingConfig(Config):
         default=RANKING_DEFAULTS.epochs,
         description="Epochs of the ranker before the validation week is scored.",
     )
+    popularity_discount: float = Field(
+        default=RANKING_DEFAULTS.popularity_discount,
+        description="What the logarithm of an article's sales takes off its score, at most: less "
+        "where that costs MAP@12 on the validation week.",
+    )
     without_sources: list[str] = Field(
         default=[], description="Candidate sources to leave out, to see what they are worth."
     )
@@ -72,6 +77,7 @@ class TrainingConfig(Config):
     def ranking_params(self) -> RankingParams:
         return RankingParams(
             epochs=self.ranking_epochs,
+            popularity_discount=self.popularity_discount,
             without_sources=tuple(self.without_sources),
             without_groups=tuple(self.without_groups),
         )

@@ -62,13 +62,13 @@ def _scores(manifest: Mapping[str, Any]) -> str:
     for name, values in sorted(scores.items(), key=lambda item: (-item[1]["map"], item[0])):
         lines.append(f"| {name} | " + " | ".join(f"{values[m]:.4f}" for m in METRICS) + " |")
     ranker = manifest["ranker"]
-    chose = "the epoch and who is published" if "reason" in ranker else "who is published"
+    chose = "the epoch" if "reason" in ranker else "the discount on best sellers"
     since = " The ranker has learnt from it since." if ranker.get("validation_lists") else ""
     return (
         f"## Scores\n\nOn the validation week, all {some['customers']:,.0f} customers who bought, "
         "twelve articles, full catalogue. The week also chose "
-        f"{chose}, so these are a little flattering.{since} The behavioural report has the test "
-        "week's, with slices of customers and articles.\n\n" + "\n".join(lines)
+        f"{chose} and who is published, so these are a little flattering.{since} The behavioural "
+        "report has the test week's, with slices of customers and articles.\n\n" + "\n".join(lines)
     )
 
 
@@ -86,8 +86,9 @@ def _stages(ranker: Mapping[str, Any]) -> str:
     text = (
         f"## Stages\n\nThe ranker learnt from {ranker['lists']:,} customers' lists of past weeks "
         f"and {ranker['validation_lists']:,} of the validation week, and reads "
-        f"{len(ranker['features'])} features of a customer with an article. The share of what "
-        "people bought that was among the candidates:\n\n" + "\n".join(recall)
+        f"{len(ranker['features'])} features of a customer with an article. From its scores "
+        f"{ranker['popularity_discount']:g} times the logarithm of the article's sales is taken. "
+        "The share of what people bought that was among the candidates:\n\n" + "\n".join(recall)
     )
     if ranker["importance"]:
         weights = ["| features | MAP@12 lost when shuffled |", "|---|---:|"]

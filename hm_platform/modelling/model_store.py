@@ -77,10 +77,11 @@ class Manifest:
     week : the week it was trained for, YYYY-MM-DD
     code_version : of the code that trained it
     parameters, network : the TrainingParams and the NetworkShape of the retrieval model
-    ranker : the ranker's ``parameters`` (RankingParams), the ``features`` it reads, how many
-        ``lists`` of past weeks and ``validation_lists`` it learnt from, ``epochs``, ``recall``
-        (candidate source -> CandidateRecall) and ``importance`` (group of features -> loss of
-        MAP@12 without it); or the ``reason`` why there is none
+    ranker : the ranker's ``parameters`` (RankingParams), the ``features`` it reads, the
+        ``popularity_discount`` on its scores, how many ``lists`` of past weeks and
+        ``validation_lists`` it learnt from, ``epochs``, ``recall`` (candidate source ->
+        CandidateRecall) and ``importance`` (group of features -> loss of MAP@12 without it); or the
+        ``reason`` why there is none
     data : data set -> fingerprint of its content
     best_epoch, epochs : the epoch whose weights these are, and how many there were
     validation : recommender -> metric -> value on the validation week, for the models and each
@@ -209,7 +210,13 @@ def load_models(folder: Path) -> Sequence[Recommender]:
         ranking.load_state_dict(weights)
         ranking.eval()
         ranker = RankerRecommender(
-            retrieval, ranking, features, levels, parameters["without_sources"]
+            retrieval,
+            ranking,
+            features,
+            levels,
+            # A model that was trained before there was a discount is as it was.
+            popularity_discount=manifest.ranker.get("popularity_discount", 0.0),
+            without_sources=parameters["without_sources"],
         )
         return (ranker, retrieval)
     except (KeyError, TypeError, RuntimeError, pa.ArrowException) as error:
@@ -265,6 +272,7 @@ def _about_ranker(training: Training) -> dict[str, Any]:
         # As JSON gives it back: lists instead of tuples.
         "parameters": json.loads(json.dumps(asdict(ranker.params))),
         "features": list(ranker.recommender.features),
+        "popularity_discount": ranker.recommender.popularity_discount,
         "lists": ranker.lists,
         "validation_lists": ranker.validation_lists,
         "epochs": ranker.curves.num_rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hm_platform.modelling.errors import ModellingError
@@ -81,6 +82,8 @@ class RankingParams:
     weight_decay : of the weights a step, in units of the learning rate
     epochs : before the validation week is scored. After that there are half as many, with that
         week's lists beside the others
+    popularity_discount : what the logarithm of an article's sales takes off its score, at most:
+        less where that costs MAP@12 on the validation week (see ``ranker.discount``)
     fewest_steps : where the epochs have fewer steps than that, because there are few lists, there
         are as many more epochs
     without_sources, without_groups : candidate sources and groups of features that are left out, to
@@ -96,6 +99,7 @@ class RankingParams:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     epochs: int = 4
+    popularity_discount: float = 0.05
     fewest_steps: int = 100
     without_sources: tuple[str, ...] = ()
     without_groups: tuple[str, ...] = ()
@@ -113,8 +117,9 @@ class RankingParams:
                 raise ModellingError(f"{name} must be 1 or more, not {getattr(self, name)}")
         if not self.learning_rate > 0:
             raise ModellingError(f"learning_rate must be above 0, not {self.learning_rate}")
-        if not self.weight_decay >= 0:
-            raise ModellingError(f"weight_decay must be 0 or more, not {self.weight_decay}")
+        for name in ("weight_decay", "popularity_discount"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ModellingError(f"{name} must be 0 or more, not {getattr(self, name)}")
         for name in ("dropout", "as_if_new"):
             if not 0 <= getattr(self, name) < 1:
                 raise ModellingError(f"{name} must be in [0, 1), not {getattr(self, name)}")

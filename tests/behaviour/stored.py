@@ -46,7 +46,6 @@ def stored(folder: Path, with_ranker: bool) -> OpenModel:
         RankingNetwork(len(names), 8).eval(),
         names,
         np.zeros((len(names), LEVELS), dtype=np.float32),
-        (),
     )
     log = {"epoch": [1, 2], "train_loss": [3.0, 2.0], "validation_map": [0.25, 0.5]}
     params = TrainingParams(history_length=HISTORY)

@@ -27,6 +27,7 @@ MANIFEST: dict[str, Any] = {
         "lists": 23456,
         "validation_lists": 1234,
         "features": ["due", "gap"],
+        "popularity_discount": 0.025,
         "recall": {
             "repurchase": {"recall": 0.5, "only": 0.25, "candidates": 80.04},
             "union": {"recall": 0.75, "only": 0.75, "candidates": 123.4},
@@ -76,6 +77,7 @@ def test_recall_and_importance_are_told_by_source_and_by_group():
     text = card()
     assert "learnt from 23,456 customers' lists of past weeks and 1,234 of the validation" in text
     assert "reads 2 features" in text
+    assert "0.025 times the logarithm of the article's sales" in text
     assert "| repurchase | 0.5000 | 0.2500 | 80.0 |" in text
     assert "| union | 0.7500 | 0.7500 | 123.4 |" in text
     rows = ["| rhythm | 0.2000 |", "| kind | 0.0100 |", "| price | -0.0010 |"]
@@ -96,7 +98,7 @@ def test_without_a_ranker_it_says_why():
 
 def test_it_says_what_the_validation_week_was_used_for():
     text = card()
-    assert "The week also chose who is published, so these" in text
+    assert "The week also chose the discount on best sellers and who is published, so these" in text
     assert "The ranker has learnt from it since." in text
     unlearnt = card(ranker={**MANIFEST["ranker"], "validation_lists": 0})
     assert "learnt from it since" not in unlearnt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
@@ -27,6 +28,7 @@ from hm_platform.modelling.ranker.training import train_ranker
 from hm_platform.modelling.training import TrainingInputs, train
 from tests.modelling.networks import everybody
 from tests.modelling.ranker.shops import QUICK, labelled
+from tests.modelling.stored import changed
 from tests.modelling.worlds import described_world
 
 WORLD = described_world(1)
@@ -109,6 +111,20 @@ def test_what_was_left_out_stays_left_out(training, folder):
     assert "price" not in ranker.features
     sources = ranker.prepare(WORLD.snapshot()).generator.sources
     assert "popularity" not in sources
+
+
+def test_the_discount_is_kept_and_a_model_of_before_there_was_one_has_none(training, tmp_path):
+    discounted = copy(training.ranker.recommender)
+    discounted.popularity_discount = 0.25
+    ranked = replace(training, ranker=replace(training.ranker, recommender=discounted))
+    save_model(tmp_path / "model", ranked, ENCODERS, **FACTS)
+    assert load_models(tmp_path / "model")[0].popularity_discount == 0.25
+
+    def forget(content):
+        del content["ranker"]["popularity_discount"]
+
+    changed(tmp_path / "model", forget)
+    assert load_models(tmp_path / "model")[0].popularity_discount == 0
 
 
 def test_without_a_ranker_there_is_the_retrieval_model_alone_and_the_reason(without_ranker):

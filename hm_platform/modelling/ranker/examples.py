@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.errors import ModellingError
 from hm_platform.modelling.parameters import RankingParams
+from hm_platform.modelling.ranker.discount import log_sales
 from hm_platform.modelling.ranker.inputs import feature_groups
 from hm_platform.modelling.ranker.lists import (
     LabelledWeek,
@@ -41,6 +42,7 @@ class RankingExamples:
     validation : of all buyers of the validation week, scaled; None where nobody bought
     recall : candidate source (and ``union``) -> recall among the buyers of the validation week, or
         of the last past week where nobody bought in that
+    log_sales : float32, shape (articles,), as known before the validation week (see ``discount``)
     """
 
     features: tuple[str, ...]
@@ -49,6 +51,7 @@ class RankingExamples:
     past: int
     validation: RankingLists | None
     recall: Mapping[str, CandidateRecall]
+    log_sales: NDArray[np.float32]
 
     @property
     def of_past_weeks(self) -> RankingLists:
@@ -126,7 +129,9 @@ def ranking_examples(
     pairs = len(unscaled.features)
     sample = np.sort(rng.choice(pairs, min(pairs, LEVEL_SAMPLE), replace=False))
     levels = fit_levels(unscaled.features[sample][:, _positions(features)])
-    examples = RankingExamples(features, levels, unscaled, found, None, {})
+    examples = RankingExamples(
+        features, levels, unscaled, found, None, {}, log_sales(validation.snapshot)
+    )
     past = unscaled.with_features(examples.scaled(unscaled.features))
     examples = replace(examples, lists=past)
     del unscaled

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hm_platform.features.snapshot import Snapshot
 from hm_platform.modelling.candidates import CandidateGenerator
 from hm_platform.modelling.errors import ModellingError
+from hm_platform.modelling.ranker.discount import log_sales
 from hm_platform.modelling.ranker.inputs import PairFeatures
 from hm_platform.modelling.ranker.network import RankingNetwork, score_pairs
 from hm_platform.modelling.ranker.scaling import scale
@@ -30,6 +31,7 @@ class RankerScorer:
     columns: NDArray[np.int64]
     levels: NDArray[np.float32]
     network: RankingNetwork
+    discount: NDArray[np.float32]
     rank: NDArray[np.int32]
 
     def top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
@@ -38,10 +40,11 @@ class RankerScorer:
     def _top(self, customers: NDArray[np.int32], k: int) -> Recommendations:
         found = self.generator.candidates(customers)
         features = self.pair_features.matrix(customers, found).T[self.columns].T
+        scores = score_pairs(self.network, scale(features, self.levels))
         return best(
             found.row,
             found.articles,
-            score_pairs(self.network, scale(features, self.levels)),
+            scores - self.discount[found.articles],
             self.rank[found.articles],
             len(customers),
             k,
@@ -59,6 +62,8 @@ class RankerRecommender:
     network : in evaluation mode
     features : the pair features that the network reads, in their order
     levels : float32, shape (features, LEVELS), their quantiles (see ``scaling``)
+    popularity_discount : what the logarithm of an article's sales takes off its score (see
+        ``discount``)
     without_sources : candidate sources that are left out
     """
 
@@ -71,12 +76,15 @@ class RankerRecommender:
         network: RankingNetwork,
         features: Sequence[str],
         levels: NDArray[np.float32],
+        *,
+        popularity_discount: float = 0.0,
         without_sources: Sequence[str] = (),
     ) -> None:
         self.two_tower = two_tower
         self.network = network
         self.features = tuple(features)
         self.levels = levels
+        self.popularity_discount = popularity_discount
         self.without_sources = tuple(without_sources)
 
     def prepare(self, snapshot: Snapshot) -> RankerScorer:
@@ -94,5 +102,6 @@ class RankerRecommender:
             np.array([pair_features.names.index(name) for name in self.features]),
             self.levels,
             self.network,
+            self.popularity_discount * log_sales(snapshot),
             popularity_rank(snapshot),
         )

@@ -15,10 +15,12 @@ from hm_platform.modelling.callbacks import Curves
 from hm_platform.modelling.candidates import CandidateRecall
 from hm_platform.modelling.fitting import Progress, fit, quiet, reproducible
 from hm_platform.modelling.parameters import RankingParams
+from hm_platform.modelling.ranker.discount import settled_discount
 from hm_platform.modelling.ranker.examples import RankingExamples, ranking_examples
 from hm_platform.modelling.ranker.inputs import feature_groups
-from hm_platform.modelling.ranker.lightning import RankingModule, mean_average_precision
+from hm_platform.modelling.ranker.lightning import RankingModule
 from hm_platform.modelling.ranker.lists import LabelledWeek, ListBatches, RankingLists, Whole
+from hm_platform.modelling.ranker.metrics import mean_average_precision
 from hm_platform.modelling.ranker.network import RankingNetwork, score_pairs
 from hm_platform.modelling.ranker.recommender import RankerRecommender
 from hm_platform.modelling.two_tower import TwoTowerRecommender
@@ -98,10 +100,16 @@ def fit_ranker(
         )
     epochs = _epochs(params, -(-len(past) // params.batch_size))
     final_epochs = -(-epochs // 2)
+    discount = params.popularity_discount
 
     def recommender(network: RankingNetwork) -> RankerRecommender:
         return RankerRecommender(
-            two_tower, network.eval(), names, examples.levels, params.without_sources
+            two_tower,
+            network.eval(),
+            names,
+            examples.levels,
+            popularity_discount=discount,
+            without_sources=params.without_sources,
         )
 
     def learn(lists: RankingLists, validation: Whole | None, epochs: int) -> Curves:
@@ -126,6 +134,12 @@ def fit_ranker(
         else:
             curves = learn(past, Whole(validation), epochs)
             validated = deepcopy(network).eval()
+            discount = settled_discount(
+                validation,
+                score_pairs(validated, validation.features),
+                examples.log_sales,
+                discount,
+            )
             importance = group_importance(validated, names, validation)
             if progress:
                 newest = len(examples.lists) - len(past)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hm_platform.modelling.candidates import CandidateGenerator
 from hm_platform.modelling.metrics import K, Purchased, evaluate
 from hm_platform.modelling.ranker.inputs import PairFeatures
-from hm_platform.modelling.ranker.lightning import mean_average_precision
 from hm_platform.modelling.ranker.lists import (
     LabelledWeek,
     ListBatches,
@@ -23,6 +22,7 @@ from hm_platform.modelling.ranker.lists import (
     padded,
     some,
 )
+from hm_platform.modelling.ranker.metrics import mean_average_precision
 from tests.modelling.networks import recommender_for
 from tests.modelling.ranker.shops import labelled
 from tests.modelling.worlds import day, described_world

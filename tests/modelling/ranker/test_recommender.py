@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -131,6 +132,29 @@ def test_equal_scores_go_to_the_more_popular_article(world):
     assert (found.scores == 0).all()
 
 
+def test_a_discount_takes_the_logarithm_of_the_sales_off_every_score(world, ranker):
+    snapshot = world.snapshot()
+    discounted = ranker_for(world, popularity_discount=0.25)
+    lists = [one.prepare(snapshot).top(everybody(world), 40) for one in (ranker, discounted)]
+    scored = [
+        {
+            (customer, int(article)): float(score)
+            for customer in range(world.customers)
+            for article, score in zip(found.articles[customer], found.scores[customer], strict=True)
+            if article >= 0
+        }
+        for found in lists
+    ]
+    sales = snapshot.articles["purchases_total"]
+    shared = scored[0].keys() & scored[1].keys()
+    assert len({int(sales[article]) for _, article in shared}) > 5
+    for customer, article in shared:
+        taken_off = scored[0][customer, article] - scored[1][customer, article]
+        assert taken_off == pytest.approx(0.25 * math.log(1 + sales[article]), abs=1e-5)
+    assert lists[0].articles.tobytes() != lists[1].articles.tobytes()
+    assert (np.diff(lists[1].scores) <= 0).all()
+
+
 def test_a_row_ends_where_the_candidates_do(world):
     ranker = ranker_for(
         world,
@@ -167,7 +191,9 @@ def test_features_and_sources_that_do_not_exist_are_named(world, ranker):
     unknown = RankerRecommender(ranker.two_tower, ranker.network, wrong, ranker.levels)
     with pytest.raises(ModellingError, match="no pair feature aura, moon_phase"):
         unknown.prepare(world.snapshot())
-    magic = RankerRecommender(ranker.two_tower, ranker.network, FEATURES, ranker.levels, ["magic"])
+    magic = RankerRecommender(
+        ranker.two_tower, ranker.network, FEATURES, ranker.levels, without_sources=["magic"]
+    )
     with pytest.raises(ModellingError, match="no candidate source magic"):
         magic.prepare(world.snapshot())
 

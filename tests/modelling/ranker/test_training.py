@@ -248,6 +248,8 @@ def test_progress_tells_of_the_lists_and_of_every_epoch(tmp_path):
         ("epochs", 0),
         ("learning_rate", 0.0),
         ("weight_decay", -0.1),
+        ("popularity_discount", -0.1),
+        ("popularity_discount", float("nan")),
         ("dropout", 1.0),
         ("as_if_new", -0.1),
         ("as_if_new", 1.0),
