@@ -39,7 +39,8 @@ def print_scores(settings: Settings, weeks: Sequence[date]) -> None:
         table.add_row(str(week), "nobody bought", "", "", "0")
     console = Console(highlight=False)
     console.print(table)
-    console.print(f"All weeks: {storage_of(settings).pages.address('trend')}", soft_wrap=True)
+    address = storage_of(settings).pages.address("trend")
+    console.print(f"All weeks: {address}", markup=False, soft_wrap=True)
 
 
 def _said(name: str | None, value: float | None, low: float | None, high: float | None) -> str:

@@ -92,11 +92,11 @@ def print_board(settings: Settings, week: date) -> None:
             console.print(f"  [bold red]The model of the week did not pass.[/] {escape(reason)}")
     console.print(
         f"\n[bold]Where things are[/]\n"
-        f"  report     {storage.pages.address(week)}\n"
-        f"  tables     {storage.tables}  (serving.recommendations)\n"
-        f"  models     {storage.models}\n"
+        f"  report     {escape(storage.pages.address(week))}\n"
+        f"  tables     {escape(str(storage.tables))}  (serving.recommendations)\n"
+        f"  models     {escape(str(storage.models))}\n"
         f"\n[bold]Try next[/]\n"
-        f"  hm recommend {example[0] if example else 'CUSTOMER_ID'}\n"
+        f"  hm recommend {escape(example[0]) if example else 'CUSTOMER_ID'}\n"
         f"  hm status\n"
         f"  hm export recommendations --out recommendations.parquet\n"
         f"  make ui",

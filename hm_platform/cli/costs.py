@@ -45,4 +45,4 @@ def print_costs(settings: Settings, week: str | None) -> None:
     dataset = settings.landing_zone.dataset()
     html = render_costs(costs, dataset.name if dataset else "own data")
     address = storage_of(settings).pages.write("cost", html)
-    console.print(f"All weeks: {address}", soft_wrap=True)
+    console.print(f"All weeks: {address}", markup=False, soft_wrap=True)

@@ -40,7 +40,8 @@ def print_recommendations(settings: Settings, customer_id: str, k: int, week: st
             f"as the landed files write them, leading zeros included"
         )
     table = Table(
-        title=f"For {customer_id}, to show in the week from {shown + WEEK}", title_justify="left"
+        title=Text(f"For {customer_id}, to show in the week from {shown + WEEK}"),
+        title_justify="left",
     )
     for column in ("rank", "article", "name", "department", "source", "score"):
         table.add_column(column, justify="right" if column in ("rank", "score") else "left")

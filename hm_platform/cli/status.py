@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hm_platform.cli.reading import reading
@@ -26,7 +27,8 @@ def print_status(settings: Settings, every_file: bool = False) -> None:
     console = Console(highlight=False)
     zone = settings.landing_zone
     dataset = zone.dataset()
-    console.print(f"[bold]Landing zone[/]  {zone}" + (f"  ({dataset.name})" if dataset else ""))
+    name = f"{zone}  ({dataset.name})" if dataset else str(zone)
+    console.print(f"[bold]Landing zone[/]  {escape(name)}")
     for name in ("articles", "customers", "transactions"):
         try:
             files = zone.files(name)
@@ -102,7 +104,7 @@ def _print_quarantine(console: Console, db: duckdb.DuckDBPyConnection) -> None:
     for column in ("reason", "column", "rows", "files", "first file"):
         table.add_column(column, justify="right" if column in ("rows", "files") else "left")
     for reason, column, count, files, uri in rows:
-        table.add_row(reason, column or "", f"{count:,}", f"{files:,}", uri)
+        table.add_row(reason, column or "", f"{count:,}", f"{files:,}", escape(uri))
     console.print(table)
 
 
