@@ -43,7 +43,8 @@ def connect(
 
     Waits up to ``wait_s`` seconds while another process holds it.
 
-    Raises WarehouseError when it stays taken, does not exist (read only), or is not a warehouse.
+    Raises WarehouseError when it stays taken, does not exist (read only), is not a warehouse, or
+    cannot be read or written to the end.
     """
     if read_only and not path.exists():
         raise WarehouseError(f"there is no warehouse at {path} yet: run `hm build` first")
@@ -51,8 +52,20 @@ def connect(
     connection = _open(path, read_only, wait_s)
     try:
         yield connection
+    except duckdb.IOException as error:
+        raise WarehouseError(_not_usable(path, error)) from error
     finally:
         connection.close()
+
+
+def _not_usable(path: Path, error: duckdb.IOException) -> str:
+    what = f"the warehouse {path} cannot be read or written: {error}"
+    if "checksum" in str(error):
+        what += (
+            "\nit is damaged: move it out of the way and run `hm build`, which makes it again from "
+            "what has landed"
+        )
+    return what
 
 
 def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
@@ -62,8 +75,8 @@ def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnecti
             return duckdb.connect(path, read_only=read_only, config=duckdb_config())
         except duckdb.IOException as error:
             waited = time.monotonic() - start
-            if "lock" not in str(error):
-                raise WarehouseError(f"cannot open the warehouse {path}: {error}") from error
+            if "Could not set lock" not in str(error):
+                raise WarehouseError(_not_usable(path, error)) from error
             if waited > wait_s:
                 raise WarehouseError(
                     f"the warehouse {path} has been in use by another process for "

@@ -215,8 +215,24 @@ def test_reading_what_is_not_there_says_what_to_run(path: Path) -> None:
 def test_a_file_that_is_no_warehouse_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     path.write_text("not a database " * 1000)
-    with pytest.raises(WarehouseError, match="cannot open"), warehouse.connect(path):
+    with pytest.raises(WarehouseError, match="cannot be read"), warehouse.connect(path):
         pass
+
+
+@pytest.mark.parametrize("from_end", [False, True], ids=["header", "data"])
+def test_a_damaged_warehouse_is_told_at_once_with_what_to_do(path: Path, from_end: bool) -> None:
+    with warehouse.connect(path) as connection:
+        connection.execute("CREATE TABLE t AS SELECT i, hash(i) AS h FROM range(300000) AS t(i)")
+    content = bytearray(path.read_bytes())
+    places = [len(content) - 100_000] if from_end else [4096 + 20, 8192 + 20]
+    for place in places:
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    with (
+        pytest.raises(WarehouseError, match=r"(?s)cannot be read .*it is damaged: .*`hm build`"),
+        warehouse.connect(path, read_only=True, wait_s=3600) as connection,
+    ):
+        connection.execute("SELECT max(i), max(h) FROM t").fetchall()
 
 
 def test_a_slice_may_have_one_of_several_values(path: Path) -> None:
