@@ -212,8 +212,8 @@ def load_settings() -> Settings:
 def changed_since(settings: Settings) -> str | None:
     """Which settings a process that starts now would read otherwise, or why it could read none.
 
-    None where it would read ``settings``. A run is such a process: what it makes with others than
-    its sensor's would never be what the sensor wants.
+    None where it would read ``settings``, and count weeks as they do. A run is such a process: what
+    it makes with others than its sensor's would never be what the sensor wants.
     """
     try:
         now = load_settings()
@@ -223,9 +223,23 @@ def changed_since(settings: Settings) -> str | None:
         name for name in Settings.model_fields if getattr(now, name) != getattr(settings, name)
     ]
     if not names:
-        return None
+        return _changed_weeks(settings, now)
     changed = ", ".join(f"HM_{name.upper()}" for name in names)
     return f"{changed} changed in .env since the daemon started: restart it"
+
+
+def _changed_weeks(settings: Settings, now: Settings) -> str | None:
+    """What has become of the weeks since a data set landed, or why nobody can tell."""
+    try:
+        first = now.calendar.first_week
+    except PlatformError as error:
+        return f"not now: {error}"
+    if first == settings.calendar.first_week:
+        return None
+    return (
+        f"dataset.toml has come or changed since the daemon started: weeks begin on {first:%A}s, "
+        f"from {first} on, and it counts them from {settings.calendar.first_week}: restart it"
+    )
 
 
 def _problem(error: ErrorDetails) -> str:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,10 +29,12 @@ from hm_platform import sensors
 from hm_platform.alerts import FAILURES_TAG, JOB_FAILURES_TAG, LATE_AFTER
 from hm_platform.calendar import WEEK
 from hm_platform.landing.entry import Entry, from_table, to_table
+from hm_platform.landing.zone import DatasetInfo, LandingZone
 from hm_platform.notifying import Notice
-from hm_platform.settings import Settings
+from hm_platform.settings import HM_FIRST_WEEK_DEFAULT, Settings
 from hm_platform.storage.tables import TableError
 from tests.home import Home, now, week
+from tests.landing.landed import put
 
 
 @pytest.fixture
@@ -193,6 +195,36 @@ def test_nothing_is_asked_for_by_settings_that_a_run_would_not_have(
     for broken in (b"HM_SEED=seven\n", b"HM_SEDE=7\n", b"HM_SEED=\xff\n"):
         (tmp_path / ".env").write_bytes(broken)
         assert why_none(instance, repository).startswith(".env cannot be used any more: ")
+
+
+def test_nothing_is_asked_for_by_weeks_that_a_run_would_not_have(
+    instance: DagsterInstance,
+    repository: RepositoryDefinition,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("HM_FIRST_WEEK", "HM_LANDING"):
+        monkeypatch.delenv(name, raising=False)
+
+    def started() -> Settings:
+        return Settings(home=tmp_path)
+
+    daemon = started()
+    assert daemon.calendar.first_week == HM_FIRST_WEEK_DEFAULT
+    monkeypatch.setattr(sensors, "SETTINGS", daemon)
+    monkeypatch.setattr("hm_platform.settings.load_settings", started)
+    assert why_none(instance, repository) == "nothing has landed"
+    zone = LandingZone(tmp_path / "landing")
+    zone.root.mkdir()
+    zone.write_dataset_info(DatasetInfo("another", date(2016, 12, 26)))
+    assert why_none(instance, repository) == (
+        "dataset.toml has come or changed since the daemon started: weeks begin on Mondays, from "
+        "2016-12-26 on, and it counts them from 2018-09-19: restart it"
+    )
+    put(zone, "dataset.toml", "first_week = soon")
+    assert why_none(instance, repository).startswith("not now: ")
+    put(zone, "dataset.toml", 'name = "another"\nfirst_week = 2018-09-19')
+    assert why_none(instance, repository) == "nothing has landed"
 
 
 def fail(instance: DagsterInstance, name: str, tags: dict[str, str]) -> ExecuteInProcessResult:
