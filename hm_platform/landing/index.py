@@ -97,7 +97,7 @@ def index_landing_zone(
                 if found[-1].state == "loaded":
                     tell(found[-1])
             entries += _each_content_once(found, first=dataset == "transactions")
-    entries = keep(entries, before, in_warehouse, rules.fingerprint)
+    entries = keep(entries, before, in_warehouse)
     for entry in entries:
         tell(entry)
     return to_table(entries)

@@ -17,7 +17,6 @@ def keep(
     entries: list[Entry],
     before: Mapping[str, Entry],
     in_warehouse: InWarehouse,
-    checked_by: str,
 ) -> list[Entry]:
     """The entries, with what stays loaded of a file's earlier content while it is not in order, and
     with its columns until others are seen.
@@ -25,7 +24,6 @@ def keep(
     Without that, a broken file that overwrites a good one would empty the good one's weeks.
 
     before : the entries of the index before, by uri
-    checked_by : fingerprint of the rules of now
     """
     sound = {(entry.dataset, entry.content_hash) for entry in entries if entry.state == "loaded"}
     # The same broken content may have overwritten several.
@@ -46,8 +44,10 @@ def keep(
     kept = []
     for entry in entries:
         if (was := broken.get(entry.uri)) is not None:
-            loaded = _loaded(was, there.get(entry.uri, []), checked_by)
-            weeks = tuple(week for week in loaded if week not in elsewhere)
+            # Also where they are not the rows that the index before had: those may have waited for
+            # a load that never came.
+            loaded = sorted(there.get(entry.uri, []), key=lambda week: week.week)
+            weeks = tuple(week for week in loaded if was.weeks and week not in elsewhere)
             count = sum(week.rows for week in weeks)
             if entry.dataset != "transactions":
                 count = was.rows_loaded + was.rows_kept
@@ -67,16 +67,3 @@ def keep(
 def _is_unseen(entry: Entry) -> bool:
     """Whether nobody has got as far as its columns, nor found content that others may have, too."""
     return not entry.columns and (entry.checked_by is None or entry.content_hash is None)
-
-
-def _loaded(was: Entry, there: list[WeekRows], checked_by: str) -> list[WeekRows]:
-    """What the warehouse has of the weeks that an entry had.
-
-    By other rules, the same rows may be those of other weeks, or have another fingerprint: then it
-    is all that the warehouse has of the file.
-    """
-    if not was.weeks:
-        return []
-    if was.checked_by == checked_by:
-        return [week for week in was.weeks if week in there]
-    return sorted(there, key=lambda week: week.week)

@@ -125,7 +125,7 @@ def test_only_weeks_that_the_table_holds_are_kept(
     assert _customers(zone, found, warehouse) == ["c9", "c1", "c2"], "of the weeks kept only"
     warehouse.rows = everything.slice(1)
     _, entry = _look(zone, before, warehouse)
-    assert [week.week for week in entry.weeks] == [LATER], "a row of the other week is missing"
+    assert [(week.week, week.rows) for week in entry.weeks] == [(FIRST, 1), (LATER, 1)]
     warehouse.rows = TRANSACTIONS_SCHEMA.empty_table()
     found, entry = _look(zone, before, warehouse)
     assert (entry.weeks, entry.rows_kept) == ((), 0)
@@ -240,16 +240,18 @@ def test_kept_rows_come_with_the_days_that_are_asked_for(
     assert asked == [[URI]], "only of files that keep rows of those weeks"
 
 
-def test_rows_that_were_indexed_and_never_loaded_are_not_kept(
-    zone: LandingZone, loaded: tuple[pa.Table, Warehouse]
+@pytest.mark.parametrize("corrected", [good(4, 5), good(1, 2, 4), good(4, 5, day=LATER)])
+def test_rows_that_are_loaded_are_kept_where_their_correction_never_was(
+    zone: LandingZone, loaded: tuple[pa.Table, Warehouse], corrected: Sequence[str]
 ) -> None:
-    _, warehouse = loaded
-    # As many rows, with other values; the run that was to load them never did.
-    put_transactions(zone, "a.csv", *good(4, 5), *good(3, day=LATER))
-    never_loaded = index(zone, rules=STRICT)
+    before, warehouse = loaded
+    # Indexed, and broken again before any run has loaded it.
+    put_transactions(zone, "a.csv", *corrected, *good(3, day=LATER))
+    never_loaded = index(zone, before, rules=STRICT)
     put_transactions(zone, "a.csv", *[BAD] * 3)
     _, entry = _look(zone, never_loaded, warehouse)
-    assert [week.week for week in entry.weeks] == [LATER]
+    assert (entry.state, entry.rows_kept) == ("held", 3)
+    assert entry.weeks == from_table(before)[0].weeks
 
 
 def test_kept_rows_have_to_come_from_somewhere(
