@@ -95,7 +95,7 @@ class _Packed:
 
     def begins_as_usual(self) -> bool:
         """Whether its header holds nothing that DuckDB knows nothing of."""
-        return not self._first[3] & ~(self.NAME | self.EXTRA)
+        return len(self._first) > 3 and not self._first[3] & ~(self.NAME | self.EXTRA)
 
     def ends_after(self, length: int) -> bool:
         """Whether it says at its end that it unpacks to so many bytes."""

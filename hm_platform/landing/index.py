@@ -251,6 +251,8 @@ def _reason(file: LandedFile, error: Exception) -> str:
     first = str(error).strip().partition("\n")[0][:300]
     if isinstance(error, OSError):
         return f"the file cannot be read: {error.strerror or first}"
+    if file.is_parquet and "UTF8" in first:
+        return f"a column that says it is text has bytes that are not UTF-8: mend them ({first})"
     kind = "Parquet" if file.is_parquet else "CSV"
     return f"not readable as {kind}, perhaps cut short: send it again, whole ({first})"
 

@@ -8,6 +8,9 @@ from hm_platform.landing.relation import Records, columns_fault, field_named
 from hm_platform.landing.session import Session
 from hm_platform.landing.zone import LandedFile
 
+MOST_DIGITS = 38
+"""Of a decimal. DuckDB takes one of more for a DOUBLE, and a narrow one for a wrong DOUBLE."""
+
 
 def parquet_records(session: Session, file: LandedFile) -> Records:
     """The records of the Parquet file ``file``; a column that it lacks and need not have is NULL.
@@ -20,7 +23,7 @@ def parquet_records(session: Session, file: LandedFile) -> Records:
     arguments = f"{address}, hive_partitioning=false"
     described = session.connection.execute(f"DESCRIBE FROM read_parquet({arguments})").fetchall()
     cells = [_identifier(name) for name, *_ in described]
-    names = _names(session, address)
+    names, precisions = _declared(session, address)
     # Some writers do not mark text as text; bytes that are none are NULL.
     unmarked = [kind == "BLOB" for _, kind, *_ in described]
     kinds = [TEXT_TYPE if kind == "BLOB" else kind for _, kind, *_ in described]
@@ -44,6 +47,11 @@ def parquet_records(session: Session, file: LandedFile) -> Records:
             fault = (
                 fault or f"column {column.name} is {kinds[i]}, but has to be {column.kind.value}"
             )
+        if precisions[i] > MOST_DIGITS:
+            fault = fault or (
+                f"column {column.name} is a decimal of {precisions[i]} digits: write it as text, "
+                f"DOUBLE, or a decimal of at most {MOST_DIGITS}"
+            )
         if unmarked[i]:
             damaged = f"{cells[i]} IS NOT NULL AND {fields[i]} IS NULL"
             refusals.append(Refusal(damaged, column.name, "bytes that are not UTF-8"))
@@ -64,19 +72,22 @@ def parquet_records(session: Session, file: LandedFile) -> Records:
     )
 
 
-def _names(session: Session, address: str) -> list[str]:
-    """The names of a Parquet file's columns in lower case, as they are in the file: DuckDB gives
-    the second of a name another one."""
+def _declared(session: Session, address: str) -> tuple[list[str], list[int]]:
+    """Of each column of a Parquet file its name in lower case, as it is in the file (DuckDB gives
+    the second of a name another one), and how many digits its decimals have, 0 where it has none.
+    """
     schema = session.connection.execute(
-        f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({address})"
+        "SELECT name, coalesce(num_children, 0), coalesce(precision, 0) "
+        f"FROM parquet_schema({address})"
     ).fetchall()
     # Depth first: after the root each column, and after a column all that it is made of.
-    names, within = [], 0
-    for name, children in schema[1:]:
+    names, precisions, within = [], [], 0
+    for name, children, precision in schema[1:]:
         if not within:
             names.append(name.lower())
+            precisions.append(precision)
         within += children - (1 if within else 0)
-    return names
+    return names, precisions
 
 
 def _identifier(name: str) -> str:

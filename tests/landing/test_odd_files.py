@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,8 @@ from tests.landing.landed import (
     quarantine,
     transactions,
 )
+
+GOOD_TWO = {**PURCHASES, "price": [0.1, 0.2]}
 
 
 def _only(zone: LandingZone) -> Entry:
@@ -83,6 +86,16 @@ def test_a_gzip_file_cut_short_is_held(zone: LandingZone, kept: int) -> None:
     assert "send it again" in (entry.reason or "")
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet"])
+def test_a_file_of_no_bytes_is_held_and_the_others_load(zone: LandingZone, name: str) -> None:
+    put(zone, f"transactions/{name}", b"")
+    put_transactions(zone, "b.csv", *good(1))
+    empty, _ = from_table(index(zone, rules=STRICT))
+    assert (empty.state, empty.rows_loaded) == ("held", 0)
+    assert "empty" in (empty.reason or "")
+    assert _customer_ids(zone) == ["c1"]
+
+
 def test_a_plain_file_cut_short_loads_its_whole_lines(zone: LandingZone) -> None:
     put(zone, "transactions/a.csv", "\n".join([HEADER, *good(*range(40)), GOOD[:-4]]))
     entry = _only(zone)
@@ -132,6 +145,36 @@ def test_a_moment_that_cannot_be_written_is_refused_like_any_other(zone: Landing
     assert _customer_ids(zone) == ["c1"]
     (refused,) = quarantine(zone)
     assert (refused["row_number"], refused["record"]) == (2, "(not to be written)")
+
+
+@pytest.mark.parametrize(
+    ("digits", "held"), [((38, 2), False), ((38, 20), False), ((39, 2), True), ((76, 38), True)]
+)
+def test_a_decimal_is_read_as_it_is_or_held(
+    zone: LandingZone, digits: tuple[int, int], held: bool
+) -> None:
+    prices = [Decimal("19.99"), Decimal("5.25")]
+    kind = pa.decimal128(*digits) if digits[0] <= 38 else pa.decimal256(*digits)
+    put_parquet(zone, "transactions/a.parquet", {**GOOD_TWO, "price": pa.array(prices, kind)})
+    entry = _only(zone)
+    assert [row["price"] for row in transactions(zone)] == ([] if held else [19.99, 5.25])
+    assert (entry.state, entry.rows) == ("held" if held else "loaded", 2)
+    if held:
+        assert f"column price is a decimal of {digits[0]} digits: write it as" in entry.reason
+
+
+def test_a_column_that_nobody_needs_may_be_any_decimal(zone: LandingZone) -> None:
+    wide = pa.array([Decimal(1), Decimal(2)], pa.decimal256(60, 2))
+    put_parquet(zone, "transactions/a.parquet", {**GOOD_TWO, "tax": wide})
+    assert (_only(zone).state, _only(zone).rows_loaded) == ("loaded", 2)
+
+
+def test_bytes_that_are_marked_as_text_and_are_none_are_told(zone: LandingZone) -> None:
+    marked = pa.array([b"c1", b"c\xf6"]).view(pa.string())
+    put_parquet(zone, "transactions/a.parquet", {**GOOD_TWO, "customer_id": marked})
+    entry = _only(zone)
+    assert (entry.state, entry.rows_loaded) == ("held", 0)
+    assert "a column that says it is text has bytes that are not UTF-8" in entry.reason
 
 
 def test_a_parquet_file_without_rows_or_row_groups_is_sound(zone: LandingZone) -> None:
