@@ -164,6 +164,12 @@ class Bucket:
         # Not every server knows about IfMatch.
         if etag != found.etag:
             raise changed(f"read {self.uri(found.key)}")
+        if len(content) != end - start:
+            raise S3Error(
+                f"cannot read {self.uri(found.key)}: {self.endpoint or 'S3'} gave {len(content):,} "
+                f"of the {end - start:,} bytes asked for: check what lies between, and run this "
+                "again"
+            )
         return content
 
     def _get(self, key: str, **options: str) -> tuple[bytes, str]:
@@ -186,16 +192,20 @@ class Bucket:
     def download(self, found: Object, path: Path) -> None:
         """Write an object as it was listed to a file, over several connections.
 
-        Raises ChangedObjectError, or MissingObjectError, when it is another one now.
+        Raises ChangedObjectError, or MissingObjectError, when it is another one now, and OSError
+        when the file does not take it all.
         """
         with path.open("wb") as file, ThreadPoolExecutor(CONNECTIONS) as threads:
 
             def fetch(start: int) -> None:
                 part = self.read_version(found, start, start + PART_BYTES)
-                os.pwrite(file.fileno(), part, start)
+                _write_at(file.fileno(), part, start)
 
             for _ in threads.map(fetch, range(0, found.size, PART_BYTES)):
                 pass
+            written = os.fstat(file.fileno()).st_size
+            if written != found.size:
+                raise OSError(f"{written:,} of {found.size:,} bytes were written to {path}")
 
     def write(self, key: str, content: bytes, content_type: str = "") -> None:
         """Put an object in its place."""
@@ -244,6 +254,15 @@ class Bucket:
     def told(self, doing: str) -> AbstractContextManager[None]:
         """Raises S3Error where botocore raises."""
         return told(doing, self.name, self.endpoint)
+
+
+def _write_at(descriptor: int, content: bytes, start: int) -> None:
+    """Write all of ``content``. Raises OSError where there is no room for it."""
+    left = memoryview(content)
+    while left:
+        # Where room is short, the system writes what fits; it refuses only the next write.
+        written = os.pwrite(descriptor, left, start)
+        left, start = left[written:], start + written
 
 
 def etag_of(path: Path) -> str:

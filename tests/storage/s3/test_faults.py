@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -188,3 +192,66 @@ def test_what_passes_is_not_noticed_by_sql(
         found = connection.execute("SELECT count(*), sum(x) FROM marts.t").fetchone()
     assert found == (1000, 499_500)
     assert rule.happened == 2 or method == "HEAD"
+
+
+def writes(monkeypatch: pytest.MonkeyPatch, step: int, room: int) -> None:
+    """Have the system write ``step`` bytes at a time, and no more than ``room`` in all."""
+    write, left = os.pwrite, [room]
+
+    def short(descriptor: int, content: memoryview, start: int) -> int:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = write(descriptor, content[: min(step, left[0])], start)
+        left[0] -= written
+        return written
+
+    monkeypatch.setattr(bucket_module, "CONNECTIONS", 1)
+    monkeypatch.setattr(os, "pwrite", short)
+
+
+def test_what_is_downloaded_is_whole_or_an_error(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_module, "PART_BYTES", 8)
+    content = b"twenty bytes of text"
+    bucket.write("k", content)
+    (found,) = bucket.list()
+    with monkeypatch.context() as patched:
+        writes(patched, step=3, room=20)
+        bucket.download(found, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == content
+    writes(monkeypatch, step=3, room=19)
+    with pytest.raises(OSError, match="No space left"):
+        bucket.download(found, tmp_path / "file")
+
+
+def test_a_file_that_lost_bytes_meanwhile_is_an_error(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.write("k", b"content")
+    (found,) = bucket.list()
+    monkeypatch.setattr(os, "pwrite", lambda descriptor, content, start: len(content))
+    with pytest.raises(OSError, match="0 of 7 bytes were written"):
+        bucket.download(found, tmp_path / "file")
+
+
+def test_an_answer_without_all_bytes_of_its_range_is_an_error(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a server between that counts for itself how long its answer is."""
+    bucket.write("k", b"content")
+    (found,) = bucket.list()
+    get = Bucket._get
+
+    def cut(self: Bucket, key: str, **options: str) -> tuple[bytes, str]:
+        content, etag = get(self, key, **options)
+        return content[:-1], etag
+
+    monkeypatch.setattr(Bucket, "_get", cut)
+    reads: list[Callable[[], object]] = [
+        lambda: bucket.download(found, tmp_path / "file"),
+        lambda: bucket.read_version(found, 2, 5),
+    ]
+    for read, told in zip(reads, ("6 of the 7 bytes", "2 of the 3 bytes"), strict=True):
+        with pytest.raises(S3Error, match=told):
+            read()
