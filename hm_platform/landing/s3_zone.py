@@ -56,11 +56,14 @@ class LandedObject(LandedFile):
             coming = self.path.with_name(f"{self.path.name}.part")
             try:
                 self.zone.bucket.download(self.listed, coming)
+                coming.rename(self.path)
             except MissingObjectError:
                 raise FileNotFoundError(f"{self.uri} has gone") from None
             except ChangedObjectError:
                 raise OSError(f"{self.uri} was replaced while it was read") from None
-            coming.rename(self.path)
+            finally:
+                # What has come of it so far takes room that the next one needs.
+                coming.unlink(missing_ok=True)
         return self.path
 
     def is_as_listed(self) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -216,6 +218,32 @@ def test_an_object_that_changes_while_it_is_loaded_loads_nothing(
     proxy.on(method, r"a\.csv", Fault(before=touch), times=1)
     with pytest.raises(LandingError, match=r"transactions/a\.csv .*(gone|replaced|changed)"):
         read_transactions(remote_zone, found, CALENDAR.first_week, END).read_all()
+
+
+def test_what_came_of_an_object_before_it_failed_takes_no_room(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = S3LandingZone(bucket)
+    bucket.write("transactions/a.csv", "\n".join([HEADER, *good(*range(100)), ""]).encode())
+    bucket.write("transactions/b.csv", CONTENT)
+    write = os.pwrite
+
+    def full(descriptor: int, content: bytes, start: int) -> int:
+        """Of a disk with room for the small object alone."""
+        used = sum(path.stat().st_size for path in Path(zone.copies.name).iterdir())
+        room = 2 * len(CONTENT) - used
+        if room <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, content[:room], start)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    found = by_uri(index(zone))
+    assert {uri: entry["state"] for uri, entry in found.items()} == {
+        "transactions/a.csv": "held",
+        "transactions/b.csv": "loaded",
+    }
+    assert found["transactions/a.csv"]["reason"].endswith("No space left on device")
+    assert [path.name for path in Path(zone.copies.name).iterdir()] == [LOCK]
 
 
 def test_a_bucket_that_cannot_be_read_is_told_and_holds_no_file(
