@@ -143,12 +143,11 @@ class LandingZone:
                     continue
                 path = Path(folder, name)
                 try:
-                    # A pipe or a device would never end, and a dangling link has nothing to read.
-                    if not path.is_file():
-                        continue
-                    status = path.stat()
+                    status = _status(path, top)
                 except OSError as error:
                     _not_listed(error)
+                    continue
+                if status is None:
                     continue
                 yield LandedFile(
                     dataset,
@@ -157,7 +156,7 @@ class LandingZone:
                     status.st_size,
                     _stamp(status),
                     status.st_ctime,
-                    outside=path.is_symlink() and not path.resolve().is_relative_to(top),
+                    outside=_leads_out(path, top),
                 )
 
     def dataset(self) -> DatasetInfo | None:
@@ -236,6 +235,23 @@ def _not_listed(error: OSError) -> None:
             f"{error.filename} cannot be looked into ({error.strerror}): nothing is loaded or "
             "unloaded until it can"
         ) from None
+
+
+def _status(path: Path, top: Path) -> os.stat_result | None:
+    """Of the file; None where that is none, and the link's own where it leads out of ``top`` to a
+    place that cannot be looked into."""
+    try:
+        # A pipe or a device would never end, and a dangling link has nothing to read.
+        return path.stat() if path.is_file() else None
+    except OSError:
+        if not _leads_out(path, top):
+            raise
+        return path.lstat()
+
+
+def _leads_out(path: Path, top: Path) -> bool:
+    # Path's own way to ask raises an error where the folder that it lies in may not be entered.
+    return os.path.islink(path) and not path.resolve().is_relative_to(top)
 
 
 def _stamp(status: os.stat_result) -> str:

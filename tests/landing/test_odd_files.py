@@ -3,6 +3,7 @@ a link out of the zone shows nothing of what it leads to."""
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from decimal import Decimal
@@ -15,6 +16,7 @@ import pytest
 
 from hm_platform.landing.accounting import files_that_do_not_add_up
 from hm_platform.landing.entry import Entry, from_table
+from hm_platform.landing.errors import LandingError
 from hm_platform.landing.loading import read_customers, read_quarantine
 from hm_platform.landing.zone import LandingZone
 from tests.landing.landed import (
@@ -233,6 +235,43 @@ def test_a_link_out_of_its_folder_is_held_a_hop_away_or_relative(
         "transactions/a.csv": "held",
         "transactions/b.csv": "held",
     }
+
+
+def _forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let nobody enter a folder by a link."""
+    allowed = Path.stat
+
+    def refusing(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if follow_symlinks and folder in Path(os.path.realpath(path)).parents:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return allowed(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", refusing)
+
+
+def test_a_link_out_of_the_zone_that_cannot_be_followed_is_held_and_the_others_load(
+    zone: LandingZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private/a.csv").write_text(f"{HEADER}\n{GOOD}\n")
+    put_transactions(zone, "c.csv", GOOD)
+    (zone.root / "transactions/a.csv").symlink_to(tmp_path / "private/a.csv")
+    (zone.root / "transactions/b.csv").symlink_to(tmp_path / ("x" * 300))
+    _forbid(monkeypatch, tmp_path / "private")
+    found = index(zone)
+    assert found["state"].to_pylist() == ["held", "held", "loaded"]
+    assert all("outside" in (entry.reason or "") for entry in from_table(found)[:2])
+    assert index(zone, found).equals(found)
+
+
+def test_a_link_within_its_folder_that_cannot_be_followed_does_not_count_as_gone(
+    zone: LandingZone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(zone, "transactions/.versions/2.csv", f"{HEADER}\n{GOOD}\n")
+    (zone.root / "transactions/current.csv").symlink_to(".versions/2.csv")
+    _forbid(monkeypatch, zone.root / "transactions/.versions")
+    with pytest.raises(LandingError, match="cannot be looked into"):
+        index(zone)
 
 
 def test_a_link_within_its_folder_is_read(zone: LandingZone) -> None:
