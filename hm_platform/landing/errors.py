@@ -1,4 +1,4 @@
-"""The one error that the landing package raises on purpose."""
+"""The errors that the landing package raises on purpose."""
 
 from __future__ import annotations
 
@@ -21,3 +21,14 @@ class ColumnsError(LandingError):
     def __init__(self, message: str, columns: tuple[tuple[str, str], ...]) -> None:
         super().__init__(message)
         self.columns = columns
+
+
+class ForbiddenError(PermissionError):
+    """A file of a zone that was listed, which these credentials may not read.
+
+    altogether : what to raise where that is true of every file
+    """
+
+    def __init__(self, message: str, altogether: PlatformError) -> None:
+        super().__init__(message)
+        self.altogether = altogether

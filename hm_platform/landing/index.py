@@ -16,9 +16,10 @@ import duckdb
 import pyarrow as pa
 
 from hm_platform.calendar import today as calendar_today
+from hm_platform.landing.access import Access
 from hm_platform.landing.content import Content, examine
 from hm_platform.landing.entry import Entry, from_table, to_table
-from hm_platform.landing.errors import ColumnsError, LandingError
+from hm_platform.landing.errors import ColumnsError, ForbiddenError, LandingError
 from hm_platform.landing.keeping import InWarehouse, keep
 from hm_platform.landing.records import records
 from hm_platform.landing.schemas import Schemas
@@ -68,7 +69,8 @@ def index_landing_zone(
     today : the last day that a row may have; by default the clock's
 
     Returns a table with LANDED_FILES_SCHEMA. A file that cannot be read never raises: it is held.
-    Raises LandingError when the zone cannot be listed.
+    Raises LandingError when the zone cannot be listed, and S3Error when it is a bucket that cannot
+    be, or of which no object may be read.
     """
     today = today or calendar_today()
     known = from_table(previous)
@@ -97,6 +99,7 @@ def index_landing_zone(
                 if found[-1].state == "loaded":
                     tell(found[-1])
             entries += _each_content_once(found, first=dataset == "transactions")
+        look.access.require_some()
     entries = keep(entries, before, in_warehouse)
     for entry in entries:
         tell(entry)
@@ -112,6 +115,7 @@ class _Look:
     today: date
     quiet_s: float
     known: list[Entry]
+    access: Access = field(init=False, default_factory=Access)
     schemas: Schemas = field(init=False)
     by_uri: dict[str, Entry] = field(init=False)
     by_content: dict[tuple[str, bool, str], Entry] = field(init=False)
@@ -152,6 +156,8 @@ class _Look:
         known = self.by_uri.get(file.uri)
         untouched = known is not None and known.stamp == file.stamp
         if known and untouched and self._holds(known):
+            if known.state == "loaded":
+                self.access.untouched.append(file)
             return _without_kept(known)
         stamp = file.stamp if not 0 <= age < SETTLED_S else None
         entry = replace(entry, stamp=stamp, checked_by=self.rules.fingerprint)
@@ -159,6 +165,7 @@ class _Look:
             entry = entry.holding(known.content)
         was_loaded = known is not None and untouched and known.state == "loaded"
         listed = entry
+        self.access.read.add(file.uri)
         try:
             content = entry.content or examine(file)
             entry = entry.holding(content)
@@ -176,8 +183,12 @@ class _Look:
     def _unread(self, file: LandedFile, entry: Entry, error: Exception) -> Entry:
         columns = error.columns if isinstance(error, ColumnsError) else ()
         entry = replace(entry, state="held", reason=_reason(file, error), columns=columns)
+        if isinstance(error, ForbiddenError):
+            self.access.forbidden.setdefault(file.uri, error)
         if isinstance(error, PermissionError):
-            # Who is let in need not touch the file for that: it may be let into a folder.
+            # Who is let in need not touch the file for that: it may be let into a folder. What was
+            # known of its content is let go: another file with the same may be read.
+            entry = replace(entry, content_hash=None, content_traits=None)
             return replace(entry, check_again_on=self.today + DAY)
         passes = isinstance(error, PASSING)
         return replace(entry, stamp=None, checked_by=None) if passes else entry

@@ -271,7 +271,7 @@ def _unchanged(file: _File) -> Content:
     try:
         content = examine(file.file)
     except OSError as error:
-        raise LandingError(f"{file.file.uri} cannot be read: {error.strerror}") from None
+        raise LandingError(f"{file.file.uri} cannot be read: {error.strerror or error}") from None
     # Whatever else was told of it once, by another version or of another packing.
     if known is None or content.hash != known.hash:
         raise _has_changed(file)

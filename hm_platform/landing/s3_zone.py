@@ -7,15 +7,15 @@ code that reads files, and is gone when that is done with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
-from hm_platform.landing.errors import LandingError
+from hm_platform.landing.errors import ForbiddenError, LandingError
 from hm_platform.landing.scratch import ScratchFolder
 from hm_platform.landing.writing import Landed
 from hm_platform.landing.zone import (
@@ -29,7 +29,12 @@ from hm_platform.landing.zone import (
     read_dataset_info,
 )
 from hm_platform.storage.s3.bucket import Bucket, Object, etag_of
-from hm_platform.storage.s3.errors import ChangedObjectError, MissingObjectError
+from hm_platform.storage.s3.errors import (
+    ArchivedObjectError,
+    ChangedObjectError,
+    DeniedError,
+    MissingObjectError,
+)
 
 _numbers = count()
 
@@ -49,31 +54,49 @@ class LandedObject(LandedFile):
     def fetch(self) -> Path:
         """A file with the object's content as it was listed.
 
-        Raises FileNotFoundError when it has gone, OSError when it is another one now, S3Error when
-        the bucket cannot be read.
+        Raises FileNotFoundError when it has gone, PermissionError when it may not be read or is
+        archived, OSError when it is another one now, S3Error when the bucket cannot be read.
         """
         if not self.path.exists():
             coming = self.path.with_name(f"{self.path.name}.part")
             try:
-                self.zone.bucket.download(self.listed, coming)
+                with self._told():
+                    self.zone.bucket.download(self.listed, coming)
                 coming.rename(self.path)
-            except MissingObjectError:
-                raise FileNotFoundError(f"{self.uri} has gone") from None
-            except ChangedObjectError:
-                raise OSError(f"{self.uri} was replaced while it was read") from None
             finally:
                 # What has come of it so far takes room that the next one needs.
                 coming.unlink(missing_ok=True)
         return self.path
 
     def is_as_listed(self) -> bool:
-        found = self.zone.bucket.head(self.listed.key)
+        with self._told():
+            found = self.zone.bucket.head(self.listed.key)
         if found is None:
             raise FileNotFoundError(f"{self.uri} has gone")
         return found.etag == self.listed.etag
 
     def release(self) -> None:
         self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Raises as files do what is wrong with this object alone."""
+        try:
+            yield
+        except MissingObjectError:
+            raise FileNotFoundError(f"{self.uri} has gone") from None
+        except ChangedObjectError:
+            raise OSError(f"{self.uri} was replaced while it was read") from None
+        except ArchivedObjectError:
+            raise PermissionError(
+                "it is archived: restore it, or move it out of the landing zone"
+            ) from None
+        except DeniedError as error:
+            raise ForbiddenError(
+                "access is denied: let the credentials that the platform runs with have "
+                "s3:GetObject on it, and kms:Decrypt where a key encrypts it",
+                error,
+            ) from None
 
 
 @dataclass(frozen=True)

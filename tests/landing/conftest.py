@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hm_platform.landing.zone import LandingZone
-from tests.s3.fixtures import aws, bucket, proxy, remote, server
+from tests.s3.fixtures import aws, bucket, proxy, remote, server, waits
 
-__all__ = ["aws", "bucket", "proxy", "remote", "server", "zone"]
+__all__ = ["aws", "bucket", "proxy", "remote", "server", "waits", "zone"]
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from hm_platform.landing.s3_zone import S3LandingZone
 from hm_platform.landing.scratch import LOCK
 from hm_platform.landing.zone import DatasetInfo, Landing, LandingZone, landing_at
 from hm_platform.storage.s3.bucket import Bucket
-from hm_platform.storage.s3.errors import S3Error
 from tests.landing.landed import (
     BAD,
     CALENDAR,
@@ -244,15 +243,6 @@ def test_what_came_of_an_object_before_it_failed_takes_no_room(
     }
     assert found["transactions/a.csv"]["reason"].endswith("No space left on device")
     assert [path.name for path in Path(zone.copies.name).iterdir()] == [LOCK]
-
-
-def test_a_bucket_that_cannot_be_read_is_told_and_holds_no_file(
-    remote: Bucket, remote_zone: S3LandingZone, proxy: Proxy
-) -> None:
-    remote.write("transactions/a.csv", CONTENT)
-    proxy.on("GET", r"a\.csv", Fault(answer=(403, "AccessDenied")))
-    with pytest.raises(S3Error, match=r"cannot read s3://\S+/transactions/a\.csv: .* is denied"):
-        index(remote_zone)
 
 
 def test_a_hundred_thousand_objects_are_listed(

@@ -17,6 +17,7 @@ WRONG_KEYS = {
 }  # fmt: skip
 EXPIRED = {"ExpiredToken", "TokenRefreshRequired", "ExpiredTokenException", "RequestTimeTooSkewed"}
 DENIED = {"403", "AccessDenied", "Forbidden", "AllAccessDisabled", "AccountProblem"}
+ARCHIVED = {"InvalidObjectState"}
 BUSY = {"503", "SlowDown", "ServiceUnavailable", "RequestLimitExceeded", "Throttling", "500",
         "InternalError", "502", "504", "429", "TooManyRequests"}  # fmt: skip
 ELSEWHERE = {"301", "PermanentRedirect", "400", "IllegalLocationConstraintException"}
@@ -32,6 +33,14 @@ class MissingObjectError(S3Error):
 
 class ChangedObjectError(S3Error):
     """An object that somebody has replaced while it was being read."""
+
+
+class DeniedError(S3Error):
+    """Something that these credentials may not do: with one object, or with any."""
+
+
+class ArchivedObjectError(S3Error):
+    """An object that nobody can read before it is restored."""
 
 
 @contextmanager
@@ -95,8 +104,12 @@ def _of_answer(error: boto.ClientError, doing: str, bucket: str, endpoint: str) 
             "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE, and "
             "AWS_REGION"
         )
+    if code in ARCHIVED:
+        return ArchivedObjectError(
+            f"cannot {doing}: it is archived ({code}): restore it, and run this again then"
+        )
     if code in DENIED:
-        return S3Error(
+        return DeniedError(
             f"cannot {doing}: access to the bucket {bucket}{at} is denied ({code}): the "
             "credentials need s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject and "
             "s3:AbortMultipartUpload there"

@@ -49,6 +49,7 @@ def _no_secrets_in_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
         (400, "ExpiredToken", r"credentials have expired .* get new ones"),
         (403, "RequestTimeTooSkewed", r"set the clock right"),
         (403, "AccessDenied", r"access to the bucket hm-\w+ .* is denied .* need s3:ListBucket"),
+        (403, "InvalidObjectState", r"it is archived \(InvalidObjectState\): restore it"),
         (404, "NoSuchBucket", r"there is no bucket hm-\w+ at http://127\S+: make it"),
         (400, "IllegalLocationConstraintException", r"in another region.* set AWS_REGION"),
         (405, "MethodNotAllowed", r"MethodNotAllowed happened"),
