@@ -315,7 +315,7 @@ class RetentionResource(ConfigurableResource):
 
     def lock_of(self, week: date) -> Path:
         """The lock that a run of that week holds where runs work side by side."""
-        return turns_lock(Path(self.home), str(week))
+        return turns_lock(Path(self.home), week)
 
 
 def build_storage(settings: Settings) -> StorageResource:

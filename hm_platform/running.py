@@ -70,7 +70,7 @@ class Runs:
         self._say(doing)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         all_tags = {**(tags or {}), **({"dagster/partition": partition} if partition else {})}
-        weeks = "" if self._settings.storage == "local" else weeks_of(all_tags)
+        weeks = [] if self._settings.storage == "local" else weeks_of(all_tags)
         run_id, wait = make_new_run_id(), partial(self._say, "another run works here: waiting")
         try:
             # dbt's own lines go to the log: the progress lines say the same in fewer words.

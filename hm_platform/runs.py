@@ -3,15 +3,17 @@ that was killed is known to be dead.
 
 Two runs that load the same week at once could leave rows of one with the record of the other. So
 each takes its turn, whoever has started it: the daemon, `hm build`, `dagster asset materialize`.
-DuckDB has one writer, so there all runs take turns; in a bucket only those of the same weeks do.
-The locks belong to the operating system and go with the process that holds them.
+DuckDB has one writer, so there all runs take turns; in a bucket only those that have a week in
+common do. The locks belong to the operating system and go with the process that holds them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ from dagster import in_process_executor as in_process
 from dagster._core.errors import raise_execution_interrupts
 from filelock import FileLock
 
+from hm_platform.calendar import WEEK
 from hm_platform.storage.taking_turns import is_taken, taking_turns
 
 if TYPE_CHECKING:
@@ -52,11 +55,14 @@ _marks: list[FileLock] = []
 
 @contextmanager
 def turn(
-    home: Path, run_id: str, waiting: Callable[[], None] | None = None, weeks: str = ""
+    home: Path,
+    run_id: str,
+    waiting: Callable[[], None] | None = None,
+    weeks: Sequence[date] = (),
 ) -> Iterator[None]:
     """Do the work of a run in ``home`` while no other run works there.
 
-    weeks : only runs that say the same here are others
+    weeks : oldest first; only runs that have one of them are others, or none where this has none
     waiting : called once when there is another one to wait for
     """
     folder = home / "runs"
@@ -67,13 +73,17 @@ def turn(
     # run is recorded after its work is done.
     (folder / f".{run_id}").rename(folder / f"{run_id}.lock")
     _marks.append(mark)
-    with taking_turns(turns_lock(home, weeks), waiting):
+    tell = cache(waiting) if waiting else None
+    with ExitStack() as held:
+        # All in one order, so that no two runs ever wait for each other.
+        for week in weeks or (None,):
+            held.enter_context(taking_turns(turns_lock(home, week), tell))
         yield
 
 
-def turns_lock(home: Path, weeks: str = "") -> Path:
-    """The lock that the run at work in ``home`` holds."""
-    return home / (f"runs-{weeks}.lock" if weeks else "runs.lock")
+def turns_lock(home: Path, week: date | None = None) -> Path:
+    """The lock that the run at work in ``home`` holds, or the one at work on a week."""
+    return home / (f"runs-{week}.lock" if week else "runs.lock")
 
 
 def somebody_works(home: Path) -> bool:
@@ -81,11 +91,15 @@ def somebody_works(home: Path) -> bool:
     return any(is_taken(lock) for lock in home.glob("runs*.lock"))
 
 
-def weeks_of(tags: Mapping[str, str]) -> str:
-    """The weeks that a run is for, by its tags; empty where it has none."""
+def weeks_of(tags: Mapping[str, str]) -> list[date]:
+    """The weeks that a run is for, by its tags, oldest first; none where it has none."""
     names = ("dagster/partition", "dagster/asset_partition_range_start",
              "dagster/asset_partition_range_end")  # fmt: skip
-    return "_".join(tags[name] for name in names if name in tags)
+    named = [date.fromisoformat(tags[name]) for name in names if name in tags]
+    if not named:
+        return []
+    first, last = min(named), max(named)
+    return [first + WEEK * number for number in range((last - first) // WEEK + 1)]
 
 
 def in_turn_executor(home: Path, *, by_weeks: bool = False) -> ExecutorDefinition:
@@ -124,7 +138,7 @@ class _InTurn(Executor):
 
         with ExitStack() as stack:
             # Dagster keeps interrupts back between steps: a run that waits would not be cancelled.
-            weeks = weeks_of(plan_context.dagster_run.tags) if self._by_weeks else ""
+            weeks = weeks_of(plan_context.dagster_run.tags) if self._by_weeks else []
             with raise_execution_interrupts():
                 stack.enter_context(turn(self._home, plan_context.run_id, waiting, weeks))
             yield from self._inner.execute(plan_context, execution_plan)

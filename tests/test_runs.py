@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,14 +20,15 @@ from dagster._core.remote_origin import (
 )
 
 from hm_platform import runs
-from hm_platform.runs import START_S, fail_dead_runs, first_failure, turn
+from hm_platform.runs import START_S, fail_dead_runs, first_failure, turn, turns_lock
 from hm_platform.storage.taking_turns import is_taken
 
 HOLD = """
 import sys
+from datetime import date
 from pathlib import Path
 from hm_platform.runs import turn
-with turn(Path(sys.argv[1]), sys.argv[2]):
+with turn(Path(sys.argv[1]), sys.argv[2], weeks=[*map(date.fromisoformat, sys.argv[3:])]):
     print("works", flush=True)
     sys.stdin.read()
 print("done", flush=True)
@@ -34,10 +37,10 @@ sys.stdin.close()
 
 
 @contextmanager
-def working(home: Path, run_id: str) -> Iterator[subprocess.Popen[str]]:
+def working(home: Path, run_id: str, *weeks: date) -> Iterator[subprocess.Popen[str]]:
     """Another process that does the work of a run, until its standard input ends."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(home), run_id],
+        [sys.executable, "-c", HOLD, str(home), run_id, *map(str, weeks)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -91,6 +94,28 @@ def test_a_run_waits_for_that_of_another_process_and_says_so_once(tmp_path: Path
             assert said == ["waiting"]
             assert other.stdout is not None
             assert other.stdout.readline() == "done\n"
+
+
+def test_a_run_of_several_weeks_waits_for_all_who_have_one_of_them_and_says_so_once(
+    tmp_path: Path,
+) -> None:
+    weeks = [date(2018, 9, 19), date(2018, 9, 26), date(2018, 10, 3)]
+    with (
+        working(tmp_path, "first", weeks[0]) as first,
+        working(tmp_path, "third", weeks[2]) as third,
+    ):
+        said: list[str] = []
+
+        def waiting() -> None:
+            said.append("waiting")
+            first.kill()
+            threading.Timer(0.3, third.kill).start()
+
+        with turn(tmp_path, "all", waiting, weeks):
+            assert said == ["waiting"]
+            assert (first.wait(), third.wait()) == (-9, -9)
+            assert all(is_taken(turns_lock(tmp_path, week)) for week in weeks)
+    assert not any(is_taken(turns_lock(tmp_path, week)) for week in weeks)
 
 
 def test_nobody_waits_for_a_run_that_was_killed(tmp_path: Path) -> None:

@@ -48,7 +48,13 @@ def both():
 if __name__ == "__main__":
     import two
     with DagsterInstance.local_temp(str(home / name)) as instance:
+        first, _, last = week.partition("...")
         tags = {"dagster/partition": week} if week else {}
+        if last:
+            tags = {
+                "dagster/asset_partition_range_start": first,
+                "dagster/asset_partition_range_end": last,
+            }
         assert execute_job(reconstructable(two.both), instance, tags=tags).success
 """
 
@@ -57,7 +63,7 @@ if __name__ == "__main__":
 def materialising(home: Path, name: str, week: str = "") -> Iterator[subprocess.Popen[str]]:
     """A process that materialises the assets of TWO; one named "one" waits for its input.
 
-    week : runs of different weeks may work side by side
+    week : runs of different weeks may work side by side; or a range, as FIRST...LAST
     """
     (home / "two.py").write_text(TWO)
     (home / name).mkdir()
@@ -118,6 +124,25 @@ def test_where_runs_of_different_weeks_work_side_by_side_those_of_one_week_take_
             one.communicate()
             same.communicate()
             assert (one.returncode, same.returncode) == (0, 0)
+    notes = (tmp_path / "notes").read_text().splitlines()
+    names = ["one", "two", "two", "one", "three", "three"]
+    assert [note.split()[0] for note in notes] == names
+
+
+@pytest.mark.parametrize("common", ["2018-10-03", "2018-10-17...2018-10-24"])
+def test_a_run_of_a_range_takes_turns_with_each_that_has_a_week_of_it(
+    tmp_path: Path, common: str
+) -> None:
+    with materialising(tmp_path, "one", "2018-09-19...2018-10-17") as one:
+        until(one, "works")
+        with materialising(tmp_path, "two", "2018-10-24...2018-10-31") as other:
+            other.communicate()
+            assert other.returncode == 0
+        with materialising(tmp_path, "three", common) as overlaps:
+            until(overlaps, "another run works in this home")
+            one.communicate()
+            overlaps.communicate()
+            assert (one.returncode, overlaps.returncode) == (0, 0)
     notes = (tmp_path / "notes").read_text().splitlines()
     names = ["one", "two", "two", "one", "three", "three"]
     assert [note.split()[0] for note in notes] == names
