@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -163,6 +164,26 @@ def test_a_decimal_is_read_as_it_is_or_held(
     assert (entry.state, entry.rows) == ("held" if held else "loaded", 2)
     if held:
         assert f"column price is a decimal of {digits[0]} digits: write it as" in entry.reason
+
+
+@pytest.mark.parametrize("day", [date(2003, 1, 1), date(2999, 1, 1)])
+def test_a_day_that_the_statistics_of_its_file_deny_is_held(zone: LandingZone, day: date) -> None:
+    path = zone.root / "transactions" / "a.parquet"
+    path.parent.mkdir(parents=True)
+    days = [date(2018, 9, 20), date(2018, 9, 21)]
+    table = pa.table({**GOOD_TWO, "t_dat": days})
+    pq.write_table(table, path, compression="none", use_dictionary=False)
+
+    def stored(*days: date) -> bytes:
+        return b"".join((day - date(1970, 1, 1)).days.to_bytes(4, "little") for day in days)
+
+    # Nowhere but in the data does one follow the other.
+    content = path.read_bytes()
+    assert content.count(stored(*days)) == 1
+    path.write_bytes(content.replace(stored(*days), stored(day, days[1])))
+    entry = _only(zone)
+    assert (entry.state, entry.weeks, transactions(zone)) == ("held", (), [])
+    assert f"it holds the day {day}, which its own statistics deny" in (entry.reason or "")
 
 
 def test_a_column_that_nobody_needs_may_be_any_decimal(zone: LandingZone) -> None:
