@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-from hm_platform.building import BuildError, build_lock, look, run_work, target_week
-from hm_platform.catching_up import Work, landed, read_records, to_load
+from hm_platform.building import (
+    BuildError,
+    build_lock,
+    load_weeks,
+    look,
+    run_work,
+    target_week,
+)
+from hm_platform.catching_up import Work, landed, read_records
 from hm_platform.errors import PlatformError
 from hm_platform.running import RunFailedError, Runs, Say
 from hm_platform.settings import Settings
@@ -82,8 +89,7 @@ def backtest(settings: Settings, first: str, last: str, say: Say) -> Backtested:
 
 def _load(settings: Settings, runs: Runs) -> None:
     """Load what has landed."""
-    for work in to_load(settings, look(settings, runs)):
-        run_work(runs, work, "loading weeks")
+    load_weeks(settings, look(settings, runs), runs)
 
 
 def _week(settings: Settings, runs: Runs, week: date, doing: str) -> None:

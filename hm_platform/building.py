@@ -65,7 +65,7 @@ def build(settings: Settings, week: str | None, say: Say) -> Built:
     """Build ``week`` (default: the latest complete landed week) and all that it needs.
 
     While another build goes on in this home, this one waits, and then does what is left to do. A
-    run that works there is waited for too, and what it has built is not built again.
+    run that works there is waited for too, and what it has done is not done again.
 
     Raises BuildError when there is nothing to build it from, NotPassedError when it is built and
     its model did not pass, RunFailedError when a run fails, CalendarError when ``week`` is no week.
@@ -123,11 +123,24 @@ def load(settings: Settings, wanted: date | None, runs: Runs) -> tuple[date, boo
     records = look(settings, runs)
     target = target_week(wanted, landed(settings, records), settings)
     # Later weeks are loaded too, since `hm status` and the next build want them.
-    loads = to_load(settings, records)
-    for work in loads:
-        first, last = work.weeks or (target, target)
-        run_work(runs, work, f"loading the weeks {first} to {last}")
-    return target, bool(loads)
+    return target, load_weeks(settings, records, runs)
+
+
+def load_weeks(settings: Settings, records: Records, runs: Runs) -> bool:
+    """Load the weeks that are not loaded as ``records`` have them. Whether any was loaded.
+
+    Raises RunFailedError when a run fails.
+    """
+    loaded = False
+    for work in to_load(settings, records):
+        doing = f"loading the weeks {' to '.join(map(str, work.weeks or ()))}"
+        loaded |= run_work(runs, work, doing, partial(_still_to_load, settings, work))
+    return loaded
+
+
+def _still_to_load(settings: Settings, work: Work) -> bool:
+    """Whether any week that ``work`` loads is to be loaded now."""
+    return any(each.overlaps(work) for each in to_load(settings, read_records(settings)))
 
 
 def look(settings: Settings, runs: Runs) -> Records:
@@ -135,14 +148,18 @@ def look(settings: Settings, runs: Runs) -> Records:
 
     Raises RunFailedError when a run fails.
     """
+
+    def needed() -> bool:
+        return bool(to_refresh(settings, read_records(settings)))
+
     records = read_records(settings)
     for work in to_refresh(settings, records):
-        run_work(runs, work, "looking through the landing zone")
+        run_work(runs, work, "looking through the landing zone", needed)
         records = read_records(settings)
         if unread(records):
             # Articles or customers that came while it waited to begin, and that it left out.
             for again in to_refresh(settings, records):
-                run_work(runs, again, "looking through the landing zone once more")
+                run_work(runs, again, "looking through the landing zone once more", needed)
             records = read_records(settings)
     return records
 

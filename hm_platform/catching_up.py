@@ -107,6 +107,12 @@ class Work:
             tags["dagster/asset_partition_range_end"] = str(last)
         return tags
 
+    def overlaps(self, other: Work) -> bool:
+        """Whether both are for one and the same week."""
+        if self.weeks is None or other.weeks is None:
+            return False
+        return self.weeks[0] <= other.weeks[1] and other.weeks[0] <= self.weeks[1]
+
     def halves(self) -> tuple[Work, ...]:
         """The same work as two runs for fewer weeks each; itself where there is one week."""
         if self.weeks is None or self.weeks[0] == self.weeks[1]:

@@ -20,12 +20,13 @@ class Recorded:
     def __init__(self, home: Home, failing: tuple[str, ...] = ()) -> None:
         self.home, self.failing, self.done = home, failing, []  # type: ignore[var-annotated]
 
-    def run(self, work: Work, doing: str) -> None:
+    def run(self, _: object, work: Work, doing: str, *__: object) -> bool:
         self.done.append((work.job, work.partition))
         if work.partition in self.failing:
             raise RunFailedError(f"{doing} failed: models__recommender: no")
         if work.job != "backtest":
             self.home.do(work)
+        return True
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def recorded(
 ) -> Recorded:
     runs = Recorded(home, failing)
     for module in (backtesting, building):
-        monkeypatch.setattr(module, "run_work", lambda _, work, doing: runs.run(work, doing))
+        monkeypatch.setattr(module, "run_work", runs.run)
     return runs
 
 

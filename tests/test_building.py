@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,14 @@ class PlayedRuns:
     """Runs that leave what they would leave; the build of a week ends as it is told to.
 
     state : of the publication that it leaves; None where it leaves none
+    while_waiting : job -> what happens while a run of it waits for its turn
     """
 
     def __init__(self, home: Home, state: str | None, fails: bool) -> None:
         self.home, self.state, self.fails = home, state, fails
         self.done: list[str] = []
         self.assets: list[Sequence[str]] = []
-
-    def meanwhile(self) -> None:
-        """What happens while a look waits for its turn."""
-
-    def before_a_build(self) -> None:
-        """What happens while a build waits for its turn."""
+        self.while_waiting: dict[str, Callable[[], object]] = {}
 
     def run(
         self,
@@ -47,14 +44,13 @@ class PlayedRuns:
         needed: Callable[[], bool] | None = None,
         **_: Any,
     ) -> bool:
-        if job == "build_week":
-            self.before_a_build()
+        if meanwhile := self.while_waiting.get(job):
+            meanwhile()
         if needed is not None and not needed():
             return False
         self.done.append(job)
         if job == "refresh_landing":
             self.assets.append(assets)
-            self.meanwhile()
             self.home.refresh(read={key.removeprefix("raw/") for key in assets})
         elif job == "load_weeks":
             self.home.load()
@@ -64,6 +60,15 @@ class PlayedRuns:
             if self.fails:
                 raise RunFailedError("the run failed")
         return True
+
+
+def others(home: Home) -> dict[str, Callable[[], object]]:
+    """Job -> what it leaves when somebody else runs it."""
+    return {
+        "refresh_landing": home.refresh,
+        "load_weeks": home.load,
+        "build_week": lambda: publish(home, "passed"),
+    }
 
 
 def publish(home: Home, state: str) -> None:
@@ -113,19 +118,55 @@ def test_articles_that_come_while_a_look_waits_are_read_before_the_week_is_built
     build(home.settings, None, print)
     runs.assets.clear()
     home.land("4.csv", week(4), week(4) + timedelta(days=6))
-    runs.meanwhile = lambda: home.land_articles("0108775015", "0108775016")
+    articles = partial(home.land_articles, "0108775015", "0108775016")
+    runs.while_waiting["refresh_landing"] = articles
     build(home.settings, None, print)
     assert ["raw/articles" in assets for assets in runs.assets] == [False, True]
     assert runs.done[-3:] == ["refresh_landing", "load_weeks", "build_week"]
 
 
-def test_a_week_that_another_run_builds_while_this_one_waits_is_not_built_again(
+@pytest.mark.parametrize("job", ["refresh_landing", "load_weeks", "build_week"])
+def test_what_another_run_does_while_this_one_waits_is_not_done_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch, job: str
+) -> None:
+    runs = play(home, monkeypatch, "passed", fails=False)
+    runs.while_waiting[job] = others(home)[job]
+    assert build(home.settings, None, print).changed
+    assert runs.done == [each for each in others(home) if each != job]
+
+
+def test_a_build_that_others_have_done_while_it_waited_has_changed_nothing(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = play(home, monkeypatch, "passed", fails=False)
-    runs.before_a_build = lambda: publish(home, "passed")
+    runs.while_waiting = others(home)
+    said: list[str] = []
+    assert not build(home.settings, None, said.append).changed
+    assert runs.done == []
+    assert f"week {BUILT} is up to date: nothing to do" in said
+
+
+def test_weeks_of_which_another_run_has_loaded_some_are_loaded(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = play(home, monkeypatch, "passed", fails=False)
+    runs.while_waiting["load_weeks"] = lambda: home.load(week(0), week(1))
     build(home.settings, None, print)
-    assert runs.done == ["refresh_landing", "load_weeks"]
+    assert runs.done == ["refresh_landing", "load_weeks", "build_week"]
+    assert {*home.records.loaded} == {week(number) for number in range(4)}
+
+
+def test_a_second_look_that_another_run_makes_is_not_made_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = play(home, monkeypatch, "passed", fails=False)
+    build(home.settings, None, print)
+    runs.done.clear()
+    home.land("4.csv", week(4), week(4) + timedelta(days=6))
+    meanwhile = iter([partial(home.land_articles, "0108775015", "0108775016"), home.refresh])
+    runs.while_waiting["refresh_landing"] = lambda: next(meanwhile)()
+    build(home.settings, None, print)
+    assert runs.done == ["refresh_landing", "load_weeks", "build_week"]
 
 
 def test_whether_a_run_is_needed_is_asked_when_its_turn_has_come(home: Home) -> None:
