@@ -46,8 +46,10 @@ def keep(
         if (was := broken.get(entry.uri)) is not None:
             # Also where they are not the rows that the index before had: those may have waited for
             # a load that never came.
-            loaded = sorted(there.get(entry.uri, []), key=lambda week: week.week)
-            weeks = tuple(week for week in loaded if was.weeks and week not in elsewhere)
+            loaded = there.get(entry.uri, []) if was.weeks else []
+            weeks = tuple(
+                week for week in sorted(loaded, key=lambda week: week.week) if week not in elsewhere
+            )
             count = sum(week.rows for week in weeks)
             if entry.dataset != "transactions":
                 count = was.rows_loaded + was.rows_kept

@@ -134,13 +134,9 @@ def fit_ranker(
         else:
             curves = learn(past, Whole(validation), epochs)
             validated = deepcopy(network).eval()
-            discount = settled_discount(
-                validation,
-                score_pairs(validated, validation.features),
-                examples.log_sales,
-                discount,
-            )
-            importance = group_importance(validated, names, validation)
+            scores = score_pairs(validated, validation.features)
+            discount = settled_discount(validation, scores, examples.log_sales, discount)
+            importance = group_importance(validated, names, validation, scores)
             if progress:
                 newest = len(examples.lists) - len(past)
                 progress(f"ranking: with {newest:,} lists of the validation week beside them")
@@ -163,14 +159,19 @@ def _epochs(params: RankingParams, steps: int) -> int:
 
 
 def group_importance(
-    network: RankingNetwork, names: Sequence[str], lists: RankingLists
+    network: RankingNetwork,
+    names: Sequence[str],
+    lists: RankingLists,
+    scores: NDArray[np.float32],
 ) -> dict[str, float]:
     """What MAP@12 on these lists loses when a group of features is shuffled among all pairs.
 
     Shuffled (Breiman 2001, "Random forests", section 10), not left out of the training: what the
     other features could make up for is not seen.
+
+    scores : of the network for the pairs as they are
     """
-    whole = mean_average_precision(lists, score_pairs(network, lists.features))
+    whole = mean_average_precision(lists, scores)
     groups = feature_groups()
     losses = {}
     for group in sorted(set(groups.values())):
