@@ -118,7 +118,7 @@ def test_the_week_that_has_just_begun_can_be_asked_for(
     home: Home, instance: DagsterInstance, repository: RepositoryDefinition
 ) -> None:
     going_on = home.settings.calendar.week_of(now().date())
-    home.land("today.csv", now().date())
+    home.land("first day.csv", going_on)
     home.refresh()
     assert request(instance, repository).partition_key == str(going_on)
 

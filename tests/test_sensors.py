@@ -177,9 +177,8 @@ def test_the_week_that_goes_on_is_loaded_day_by_day_and_not_built(
     home: Home, instance: DagsterInstance
 ) -> None:
     home.land_weeks(3)
-    today = now().date()
-    home.land("today.csv", today)
-    going_on = home.settings.calendar.week_of(today)
+    going_on = home.settings.calendar.week_of(now().date())
+    home.land("first day.csv", going_on)
     works = catch_up(home, instance)
     assert works[1].weeks is not None
     assert works[1].weeks[1] == going_on
